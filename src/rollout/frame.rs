@@ -1,0 +1,76 @@
+//! What the worker makes: frames of all lanes, with the settings that made them and the figures read off them.
+
+use std::sync::Arc;
+
+use super::settings::Settings;
+
+/// D seen along the denoising of one frame (figure 2 of the paper), for one member.
+#[derive(Debug, Clone, Default)]
+pub struct DenoisingTrace {
+    /// Noise levels, descending, in normalised units.
+    pub sigma: Vec<f32>,
+    /// Raw logit of the discriminator at each of them.
+    pub logit: Vec<f32>,
+    /// Norm of the guidance divided by the norm of the score at each of them: `|lambda d| / |s|`.
+    pub guidance_ratio: Vec<f32>,
+}
+
+/// Figures read off one frame of one lane (mean over members).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LaneStats {
+    /// Spatial mean, physical units.
+    pub mean: f64,
+    /// Spatial standard deviation, physical units.
+    pub std: f64,
+    /// Root mean square difference from the previous frame, physical units; NaN for the first.
+    pub rmse_to_previous: f64,
+    /// Dynamics skill of this one step (metrics.md): `1 - <(x_{n+1} - G(x_n))^2> / <(x_{n+1} - x_n)^2>`; NaN for the first.
+    pub dynamics_skill: f64,
+}
+
+/// Frames of one lane at one time.
+#[derive(Debug, Clone)]
+pub struct LaneFrame {
+    /// One row-major `(y, x)` array per member, physical units.
+    pub members: Vec<Arc<[f32]>>,
+    /// Hovmoeller row of member 0: mean over the 10 central rows (y), one value per x, physical units.
+    pub hovmoeller: Arc<[f32]>,
+    /// Figures.
+    pub stats: LaneStats,
+    /// How the discriminator saw the sampling of member 0 (empty for lanes without a sampler).
+    pub trace: Arc<DenoisingTrace>,
+}
+
+/// Everything made for one frame number.
+#[derive(Debug, Clone)]
+pub struct FrameSet {
+    /// Frame number: 0..=3 are the start frames, 4 the first generated one.
+    pub index: usize,
+    /// Time in the solver's unit, 0 at the last start frame.
+    pub time: f64,
+    /// By [`super::settings::LaneKind::index`]; `None` where the lane was off.
+    pub lanes: [Option<LaneFrame>; 4],
+    /// The settings that made it. A slider may have moved during the frame: these are those in force at its last step.
+    pub settings: Arc<Settings>,
+    /// Generation number of those settings.
+    pub generation: u64,
+    /// Wall-clock seconds the frame took.
+    pub seconds: f64,
+}
+
+/// Streaming figures of one lane over the rollout so far.
+#[derive(Debug, Clone, Default)]
+pub struct LaneDiagnostics {
+    /// Autocorrelation at lags 0..=10 (NaN until there are enough frames).
+    pub acf: Vec<f64>,
+    /// Dynamics skill over all steps.
+    pub dynamics_skill: f64,
+    /// Regression coefficient `a` of the frame increment on the solver's (truth: 1).
+    pub a: f64,
+    /// Rms of what the regression leaves, divided by the data's std.
+    pub residual: f64,
+    /// Standard deviation over all frames divided by the data's.
+    pub std_ratio: f64,
+    /// Number of generated frames that entered.
+    pub frames: usize,
+}

@@ -1,0 +1,123 @@
+//! What passes between the window and the worker.
+//!
+//! Big data lie in shared state that the window reads without waiting for a computation; settings are level-triggered
+//! state with a generation number; commands and events are small and bounded.
+
+use std::sync::Arc;
+
+use crate::error::UserError;
+
+use super::frame::{FrameSet, LaneDiagnostics};
+use super::settings::{LaneKind, RolloutSpec, Settings};
+
+/// What the window asks of the worker.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// Start a new rollout (also after an error).
+    Restart(RolloutSpec),
+    /// Keep sampling until told otherwise (or until the target length).
+    Run,
+    /// Stop after the solver step in progress; the unfinished frame is dropped.
+    Pause,
+    /// Make this many frames, then pause.
+    Step(usize),
+    /// Drop all frames after this index and continue from there (used to go back before a blow-up).
+    TruncateTo(usize),
+}
+
+/// What the worker says. Bounded channel; never big data.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// Something failed; settings and frames survive. `fatal` means the worker thread ended and must be started again.
+    Error {
+        /// Headline, cause, remedy.
+        error: UserError,
+        /// Whether the worker ended.
+        fatal: bool,
+    },
+    /// A lane blew up and was stopped at this frame; the frame before it is the last good one.
+    BlowUp {
+        /// Which lane.
+        lane: LaneKind,
+        /// First bad frame.
+        frame: usize,
+        /// What was seen ("std 9.1, 2.7 times the data's").
+        what: String,
+    },
+    /// A new rollout began with these model facts.
+    Started(Arc<ModelFacts>),
+}
+
+/// What the worker is doing, a latest-value slot.
+#[derive(Debug, Clone, Default)]
+pub struct Progress {
+    /// One line for the status bar ("sampling frame 78").
+    pub activity: String,
+    /// Solver step in progress and their number (0, 0 when idle).
+    pub step: (usize, usize),
+    /// Generation of the settings in force at the last solver step: compare with the window's own to show "applied".
+    pub applied_generation: u64,
+    /// Frames per second of the last frames, 0 when unknown.
+    pub frames_per_second: f64,
+    /// Whether the worker is making frames.
+    pub running: bool,
+    /// Lanes stopped by a blow-up.
+    pub stopped: [bool; 4],
+}
+
+/// Facts about the model in use, for the controls and the plots.
+#[derive(Debug, Clone)]
+pub struct ModelFacts {
+    /// Name of the model ("vorticity").
+    pub name: String,
+    /// What the field is called ("vorticity").
+    pub quantity: String,
+    /// Unit of the field as shown ("1/T"; the solver's time unit).
+    pub units: String,
+    /// Rows and columns.
+    pub shape: (usize, usize),
+    /// Time between frames.
+    pub frame_interval: f64,
+    /// Suggested lambda for each discriminator, by `DiscriminatorKind as usize`.
+    pub suggested_strength: [f32; 2],
+    /// The lambda above which rollouts blow up, by `DiscriminatorKind as usize`.
+    pub usable_strength: [f32; 2],
+    /// Standard deviation of the data, physical units.
+    pub data_std: f64,
+    /// Truth's autocorrelation at lags 0..=10 and its band (5 and 95 % over runs of 100 frames).
+    pub acf_truth: Vec<f64>,
+    /// Lower edge of the band.
+    pub acf_lo: Vec<f64>,
+    /// Upper edge of the band.
+    pub acf_hi: Vec<f64>,
+    /// Truth's dynamics skill.
+    pub dynamics_skill_truth: f64,
+    /// 5 and 95 % of truth's spatial standard deviation of single frames, physical units.
+    pub std_band: (f64, f64),
+    /// 5 and 95 % of truth's frame-to-frame rms difference, physical units.
+    pub rmse_band: (f64, f64),
+    /// The device that computes, as shown ("CPU, 2 threads").
+    pub device: String,
+    /// Hash of the model's weights (sha256, hex).
+    pub model_hash: String,
+}
+
+/// Frames of the rollout on screen, shared with the window: appended by the worker, read by the window.
+#[derive(Debug, Clone, Default)]
+pub struct Archive {
+    /// All kept frames, oldest first, index ascending and without gap from the first kept one.
+    pub frames: Vec<Arc<FrameSet>>,
+    /// Streaming figures by [`LaneKind::index`].
+    pub diagnostics: [LaneDiagnostics; 4],
+    /// Increases at every restart: frames of an older epoch never appear in a newer one.
+    pub epoch: u64,
+}
+
+/// Settings with their generation number.
+#[derive(Debug, Clone)]
+pub struct Versioned {
+    /// Increases with every change.
+    pub generation: u64,
+    /// The settings.
+    pub settings: Arc<Settings>,
+}

@@ -1,0 +1,244 @@
+//! One settings struct for the window, the command line and the recipe of a saved run.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Result, UserError};
+
+/// How a probability flow is integrated from noise to a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Solver {
+    /// Stochastic Heun of second order (Karras et al. 2022, algorithm 2) with the guidance inside the slope.
+    Heun,
+    /// The update as printed in Hess et al. 2025, algorithm 1: total guidance 1.5 lambda.
+    AsPrinted,
+    /// DPM-Solver++(2M), deterministic, one network evaluation a step.
+    Dpm,
+}
+
+/// Which discriminator guides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum DiscriminatorKind {
+    /// History tower + closed form per Fourier mode + calibration (this project's).
+    TwoTower,
+    /// Noise-conditioned U-Net encoder (the paper's).
+    Encoder,
+}
+
+/// Where the sampler of a frame begins.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Start {
+    /// Pure noise of the largest noise level.
+    Noise,
+    /// The last frame plus noise of level `sigma`. Fakes autocorrelation: the picture can freeze and still have the
+    /// right autocorrelation.
+    Warm {
+        /// Noise level of the start, in normalised units.
+        sigma: f32,
+    },
+}
+
+/// What the discriminator does to the score. Acts on the next solver step when changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GuidanceSettings {
+    /// Guidance strength lambda; 0 is the unconditional model.
+    pub strength: f32,
+    /// History length m: the discriminator sees `m` frames before the last one (0..=3).
+    pub history: usize,
+    /// Guidance acts only at noise levels `sigma_lo <= sigma <= sigma_hi` (normalised units).
+    pub sigma_lo: f32,
+    /// See `sigma_lo`.
+    pub sigma_hi: f32,
+    /// Which discriminator.
+    pub discriminator: DiscriminatorKind,
+}
+
+impl Default for GuidanceSettings {
+    fn default() -> Self {
+        Self {
+            strength: 1.0,
+            history: 3,
+            sigma_lo: 0.0,
+            sigma_hi: 1000.0,
+            discriminator: DiscriminatorKind::TwoTower,
+        }
+    }
+}
+
+/// How each frame is sampled. Acts on the next frame when changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SamplerSettings {
+    /// Integrator.
+    pub solver: Solver,
+    /// Number of noise levels N.
+    pub steps: usize,
+    /// Smallest noise level before 0 (normalised units).
+    pub sigma_min: f32,
+    /// Largest noise level (normalised units).
+    pub sigma_max: f32,
+    /// Curvature of the noise levels.
+    pub rho: f32,
+    /// S_churn of stochastic Heun; saturates at `steps * (sqrt 2 - 1)`. Ignored by DPM-Solver++.
+    pub churn: f32,
+    /// S_noise of stochastic Heun.
+    pub s_noise: f32,
+    /// Where a frame begins.
+    pub start: Start,
+}
+
+impl Default for SamplerSettings {
+    fn default() -> Self {
+        Self {
+            solver: Solver::Dpm,
+            steps: 10,
+            sigma_min: 0.01,
+            sigma_max: 80.0,
+            rho: 7.0,
+            churn: 0.0,
+            s_noise: 1.0,
+            start: Start::Noise,
+        }
+    }
+}
+
+impl SamplerSettings {
+    /// The value of `churn` above which more changes nothing: `steps * (sqrt 2 - 1)`.
+    pub fn churn_saturation(&self) -> f32 {
+        self.steps as f32 * (std::f32::consts::SQRT_2 - 1.0)
+    }
+}
+
+/// Which lanes are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LaneKind {
+    /// The real solver continued from the same start.
+    Truth,
+    /// The image model alone (lambda = 0).
+    Unconditional,
+    /// The image model guided by the discriminator.
+    Guided,
+    /// The history tower plus Gaussian noise, no diffusion: the honest control.
+    Forecaster,
+}
+
+impl LaneKind {
+    /// All lanes, in the order in which they are shown.
+    pub const ALL: [Self; 4] = [
+        Self::Truth,
+        Self::Unconditional,
+        Self::Guided,
+        Self::Forecaster,
+    ];
+
+    /// Position in [`Self::ALL`], the index used by every per-lane array.
+    pub fn index(self) -> usize {
+        self as usize
+    }
+
+    /// Name in the window and in files.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Truth => "Truth",
+            Self::Unconditional => "Unconditional",
+            Self::Guided => "Guided",
+            Self::Forecaster => "Forecaster + noise",
+        }
+    }
+}
+
+/// Everything that a person can change while a rollout runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Guidance.
+    pub guidance: GuidanceSettings,
+    /// Sampler.
+    pub sampler: SamplerSettings,
+    /// Lanes computed, by [`LaneKind::index`]. Truth is always computed: the diagnostics need it.
+    pub lanes: [bool; 4],
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            guidance: GuidanceSettings::default(),
+            sampler: SamplerSettings::default(),
+            lanes: [true, true, true, false],
+        }
+    }
+}
+
+/// What a rollout starts from. Changing it starts a new rollout.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RolloutSpec {
+    /// Seed of all noise: sampler, forcing and start.
+    pub seed: u64,
+    /// Ensemble members, 1..=64.
+    pub members: usize,
+    /// File with start frames; without it the solver makes a start from the seed.
+    pub start_file: Option<std::path::PathBuf>,
+}
+
+impl Default for RolloutSpec {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            members: 1,
+            start_file: None,
+        }
+    }
+}
+
+impl Settings {
+    /// Checks every value against its range.
+    ///
+    /// # Errors
+    /// Names the value, its range and what to use instead.
+    pub fn validate(&self) -> Result<()> {
+        let range = |name: &str, value: f32, lo: f32, hi: f32| {
+            if value.is_finite() && (lo..=hi).contains(&value) {
+                Ok(())
+            } else {
+                Err(UserError::new(
+                    format!("{name} cannot be {value}"),
+                    format!("it must be a number from {lo} to {hi}"),
+                    format!("give {name} a value in that range"),
+                ))
+            }
+        };
+        let g = &self.guidance;
+        range("guidance strength", g.strength, 0.0, 1000.0)?;
+        if g.history > 3 {
+            return Err(UserError::new(
+                format!("history length cannot be {}", g.history),
+                "the discriminators were trained for 0, 1, 2 or 3 frames before the last one",
+                "use a history length from 0 to 3",
+            ));
+        }
+        range("lower end of the guidance interval", g.sigma_lo, 0.0, 1e6)?;
+        range("upper end of the guidance interval", g.sigma_hi, 0.0, 1e6)?;
+        let s = &self.sampler;
+        if !(2..=1000).contains(&s.steps) {
+            return Err(UserError::new(
+                format!("steps cannot be {}", s.steps),
+                "a sampler needs at least 2 noise levels, and more than 1000 bring nothing",
+                "use 10 for a quick look, 50 for the paper's setting",
+            ));
+        }
+        range("smallest noise level", s.sigma_min, 1e-4, 1.0)?;
+        range("largest noise level", s.sigma_max, 1.0, 1e4)?;
+        range("rho", s.rho, 1.0, 20.0)?;
+        range("churn", s.churn, 0.0, 1e4)?;
+        range("noise factor of churn", s.s_noise, 0.5, 2.0)?;
+        if let Start::Warm { sigma } = s.start {
+            range("noise level of the warm start", sigma, s.sigma_min, s.sigma_max)?;
+        }
+        Ok(())
+    }
+}
