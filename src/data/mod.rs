@@ -1,1 +1,5 @@
-//! (in work)
+//! Files in and out, and data for training.
+
+mod series;
+
+pub use series::Series;

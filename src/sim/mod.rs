@@ -1,1 +1,21 @@
-//! (in work)
+//! The Navier-Stokes solver: vorticity on a doubly periodic box.
+//!
+//! `d omega/dt + u . grad omega = -mu omega - nu (-lap)^p omega + F`, `lap psi = omega`, `u = -dpsi/dy`,
+//! `v = dpsi/dx`. Pseudo-spectral in f64 with 2/3 dealiasing; integrating-factor Runge-Kutta of fourth order; drag and
+//! hyperviscosity are exact. Nothing here knows of networks: the solver makes the data, the truth lane, and the `G` of
+//! the dynamics skill.
+
+mod budget;
+mod ensemble;
+mod fft;
+mod forcing;
+mod modes;
+mod params;
+mod solver;
+#[cfg(test)]
+mod tests;
+
+pub use budget::{Budget, Invariants};
+pub use ensemble::{Progress, simulate, simulate_from};
+pub use params::{Forcing, PRESETS, Params, Ring};
+pub use solver::{Solver, State};
