@@ -20,6 +20,8 @@ pub enum Stream {
     Training = 4,
     /// The "forecaster + noise" control.
     Forecaster = 5,
+    /// Calibration of a discriminator.
+    Calibration = 7,
     /// Anything in a test.
     Test = 6,
 }

@@ -1,1 +1,51 @@
-//! (in work)
+//! From noise to a frame: noise levels, samplers, guidance.
+//!
+//! Everything here speaks in *denoised estimates*: with `D(x; s)` the image model's and `logit` the discriminator's,
+//! the guided score `(D - x)/s^2 + lambda grad logit` is the score of the guided estimate
+//! `D + lambda s^2 grad logit`. Tensors are `[rows, 1, height, width]` in normalised units (std 0.5); a row is one
+//! member of one lane.
+
+pub mod basis;
+pub mod encoder;
+pub mod gaussian;
+pub mod sampler;
+pub mod schedule;
+pub mod two_tower;
+
+use burn::tensor::Tensor;
+
+/// An image model: the expected clean image given a noised one.
+pub trait Denoise {
+    /// `D(x; sigma)`; `x` is `[rows, 1, height, width]`.
+    fn denoise(&self, x: &Tensor<4>, sigma: f64) -> Tensor<4>;
+}
+
+/// A time-consistency discriminator: how likely a noised candidate is the next frame of a history.
+pub trait Discriminate {
+    /// Looks at the history, once a frame. `history` is `[rows, 4, height, width]`, newest first; frames beyond
+    /// `m` (the history length, 0..=3) are ignored.
+    fn condition(&self, history: &Tensor<4>, m: usize) -> Box<dyn Conditioned>;
+}
+
+/// A discriminator that has seen its history.
+pub trait Conditioned {
+    /// Judges `x` at noise level `sigma`; `denoised` is the image model's estimate for it.
+    fn judge(&self, x: &Tensor<4>, sigma: f64, denoised: &Tensor<4>) -> Judgement;
+}
+
+/// What a discriminator says of a noised candidate.
+#[derive(Debug, Clone)]
+pub struct Judgement {
+    /// `log(D / (1 - D))`, one for each row, `[rows]`. Never clipped: where D is sure, the logit still has a gradient.
+    pub logit: Tensor<1>,
+    /// `sigma^2 grad_x logit`: what guidance at lambda = 1 adds to the denoised estimate, `[rows, 1, height, width]`.
+    pub shift: Tensor<4>,
+    /// Part of the image model's estimate that must be taken back so that it does not count twice (two-tower only);
+    /// enters with weight `min(lambda, 1)`.
+    pub correction: Option<Tensor<4>>,
+}
+
+/// Reads a tensor as `Vec<f32>`, row-major.
+pub fn to_vec<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().iter::<f32>().collect()
+}

@@ -17,7 +17,7 @@ pub enum Command {
     Restart(RolloutSpec),
     /// Keep sampling until told otherwise (or until the target length).
     Run,
-    /// Stop after the solver step in progress; the unfinished frame is dropped.
+    /// Stop after the solver step in progress; the unfinished frame waits and goes on at the next `Run`.
     Pause,
     /// Make this many frames, then pause.
     Step(usize),

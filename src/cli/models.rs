@@ -1,0 +1,86 @@
+//! `eddyscope models`: what is shipped, and what a model's card says.
+
+use clap::Args;
+
+use crate::error::Result;
+use crate::model::Model;
+
+/// List the shipped models, or show a model's card.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = "\
+Examples:
+  eddyscope models
+  eddyscope models --card vorticity
+  eddyscope models --card ./my-model --json")]
+pub struct ModelsArgs {
+    /// Print the whole card of this model (name or folder)
+    #[arg(long, value_name = "NAME|FOLDER")]
+    pub card: Option<String>,
+    /// Print JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Runs the command; returns the exit code.
+///
+/// # Errors
+/// A model that cannot be opened.
+pub fn run(args: &ModelsArgs) -> Result<u8> {
+    if let Some(name) = &args.card {
+        let model = Model::open(name)?;
+        if args.json {
+            println!(
+                "{}",
+                serde_json::json!({"origin": model.origin, "hash": model.hash(), "card": model.card})
+            );
+        } else {
+            print!("{}", model.card.to_toml()?);
+        }
+        return Ok(0);
+    }
+    let mut list = Vec::new();
+    for name in Model::shipped_names() {
+        let model = Model::open(name)?;
+        let card = &model.card;
+        if args.json {
+            list.push(serde_json::json!({
+                "name": card.name,
+                "description": card.description,
+                "hash": model.hash(),
+                "weight_bytes": model.weight_bytes(),
+                "parameters": card.denoiser.parameters,
+                "suggested_guidance": card.two_tower.as_ref().map(|t| t.suggested_strength),
+            }));
+            continue;
+        }
+        println!("{}  {}", card.name, card.description);
+        println!(
+            "    {} parameters in the image model, {:.1} MB of weights, sha256 {}",
+            card.denoiser.parameters,
+            model.weight_bytes() as f64 / 1e6,
+            &model.hash()[..16]
+        );
+        if let Some(t) = &card.two_tower {
+            println!(
+                "    two-tower discriminator: suggested guidance {}, usable up to {}",
+                t.suggested_strength, t.usable_strength
+            );
+        }
+        if let Some(e) = &card.encoder {
+            println!(
+                "    encoder discriminator: suggested guidance {}",
+                e.suggested_strength
+            );
+        }
+        for q in &card.quality {
+            println!(
+                "    {}: acf error {:.3}, std ratio {:.3}, a {:.3}, dynamics skill {:.3}, spectrum error {:.3}",
+                q.setting, q.acf_mae, q.std_ratio, q.a, q.dynamics_skill, q.spectrum_error
+            );
+        }
+    }
+    if args.json {
+        println!("{}", serde_json::Value::Array(list));
+    }
+    Ok(0)
+}

@@ -1,0 +1,265 @@
+//! One frame from noise, step by step: stochastic Heun (two forms) and DPM-Solver++(2M).
+//!
+//! The state is `[rows, 1, height, width]`; all rows share the noise levels, each row has its own guidance strength
+//! (0 for the unconditional lane), so that lanes and members go through the networks together.
+
+use burn::tensor::{Tensor, TensorData};
+
+use super::schedule::{churned, noise_levels};
+use super::{Conditioned, Denoise, to_vec};
+use crate::rollout::settings::{GuidanceSettings, SamplerSettings, Solver};
+
+/// One network evaluation, as the window may ask for it.
+#[derive(Debug, Clone)]
+pub struct Evaluation {
+    /// Noise level of `x`.
+    pub sigma: f64,
+    /// The noised candidate, `[rows, 1, height, width]`.
+    pub x: Tensor<4>,
+    /// The image model's clean estimate (before guidance).
+    pub denoised: Tensor<4>,
+    /// What guidance adds to the clean estimate: `lambda sigma^2 grad logit` (+ correction); zero where lambda is 0.
+    pub guidance: Tensor<4>,
+    /// The discriminator's logit, `[rows]`; `None` when no discriminator was asked.
+    pub logit: Option<Tensor<1>>,
+}
+
+impl Evaluation {
+    /// Norm of the score `|D - x| / sigma^2` and of the guidance `|lambda grad logit|`, for each row.
+    pub fn norms(&self) -> (Vec<f32>, Vec<f32>) {
+        let s2 = (self.sigma * self.sigma) as f32;
+        let norm = |t: Tensor<4>| -> Vec<f32> {
+            let [rows, c, h, w] = t.dims();
+            let squares = (t.clone() * t).reshape([rows, c * h * w]).sum_dim(1);
+            to_vec(squares.reshape([rows]))
+                .into_iter()
+                .map(|v| v.sqrt() / s2)
+                .collect()
+        };
+        (
+            norm(self.denoised.clone() - self.x.clone()),
+            norm(self.guidance.clone()),
+        )
+    }
+}
+
+/// What a step needs from outside; may change from one step to the next.
+pub struct StepContext<'a> {
+    /// The image model.
+    pub denoiser: &'a dyn Denoise,
+    /// The discriminator, conditioned on the history; `None` samples without.
+    pub discriminator: Option<&'a dyn Conditioned>,
+    /// Interval and form of the guidance.
+    pub guidance: &'a GuidanceSettings,
+    /// Guidance strength of each row.
+    pub strengths: &'a [f32],
+    /// Standard normal noise for step i, `[rows, 1, height, width]`; a pure function of i.
+    pub noise: &'a dyn Fn(usize) -> Tensor<4>,
+}
+
+/// A frame on its way from noise.
+pub struct Sampler {
+    settings: SamplerSettings,
+    levels: Vec<f64>,
+    x: Tensor<4>,
+    next: usize,
+    previous: Option<(Tensor<4>, f64)>,
+}
+
+/// The guided estimate in two parts: what stands for the score, and what stands for the guidance.
+struct Guided {
+    score_part: Tensor<4>,
+    shift: Option<Tensor<4>>,
+    evaluation: Evaluation,
+}
+
+impl Guided {
+    fn total(&self) -> Tensor<4> {
+        match &self.shift {
+            Some(s) => self.score_part.clone() + s.clone(),
+            None => self.score_part.clone(),
+        }
+    }
+}
+
+impl Sampler {
+    /// Begins a frame. `noise` is standard normal `[rows, 1, height, width]`; with `warm` the frame begins at the given
+    /// clean frames plus noise of the given level instead of at pure noise.
+    pub fn new(settings: &SamplerSettings, noise: Tensor<4>, warm: Option<(Tensor<4>, f32)>) -> Self {
+        let top = warm.as_ref().map_or(settings.sigma_max, |(_, s)| *s);
+        let levels = noise_levels(
+            settings.steps,
+            f64::from(settings.sigma_min),
+            f64::from(top),
+            f64::from(settings.rho),
+        );
+        let x = noise.mul_scalar(top);
+        let x = match warm {
+            Some((clean, _)) => x + clean,
+            None => x,
+        };
+        Self {
+            settings: settings.clone(),
+            levels,
+            x,
+            next: 0,
+            previous: None,
+        }
+    }
+
+    /// Steps done and their number.
+    pub fn progress(&self) -> (usize, usize) {
+        (self.next, self.levels.len() - 1)
+    }
+
+    /// Whether the frame is done.
+    pub fn is_done(&self) -> bool {
+        self.next + 1 >= self.levels.len()
+    }
+
+    /// The noise levels of this frame, descending to 0.
+    pub fn levels(&self) -> &[f64] {
+        &self.levels
+    }
+
+    /// The state: the clean frame once [`Self::is_done`], in normalised units.
+    pub fn state(&self) -> &Tensor<4> {
+        &self.x
+    }
+
+    fn evaluate(&self, ctx: &StepContext<'_>, x: &Tensor<4>, sigma: f64) -> Guided {
+        let denoised = ctx.denoiser.denoise(x, sigma);
+        let judgement = ctx.discriminator.map(|d| d.judge(x, sigma, &denoised));
+        let inside = (f64::from(ctx.guidance.sigma_lo)..=f64::from(ctx.guidance.sigma_hi))
+            .contains(&sigma);
+        let active = inside && ctx.strengths.iter().any(|&l| l != 0.0);
+        let (score_part, shift) = match &judgement {
+            Some(j) if active => {
+                let rows = ctx.strengths.len();
+                let weight = |f: &dyn Fn(f32) -> f32| {
+                    let v: Vec<f32> = ctx.strengths.iter().map(|&l| f(l)).collect();
+                    Tensor::<4>::from_data(TensorData::new(v, [rows, 1, 1, 1]), &x.device())
+                };
+                let shift = j.shift.clone() * weight(&|l| l);
+                let score_part = match &j.correction {
+                    Some(c) => denoised.clone() + c.clone() * weight(&|l| l.min(1.0)),
+                    None => denoised.clone(),
+                };
+                (score_part, Some(shift))
+            }
+            _ => (denoised.clone(), None),
+        };
+        let guidance = match &shift {
+            Some(s) => score_part.clone() - denoised.clone() + s.clone(),
+            None => denoised.zeros_like(),
+        };
+        let evaluation = Evaluation {
+            sigma,
+            x: x.clone(),
+            denoised,
+            guidance,
+            logit: judgement.map(|j| j.logit),
+        };
+        Guided {
+            score_part,
+            shift,
+            evaluation,
+        }
+    }
+
+    /// Does one solver step; returns its network evaluations (one or two). Does nothing when done.
+    pub fn step(&mut self, ctx: &StepContext<'_>) -> Vec<Evaluation> {
+        if self.is_done() {
+            return Vec::new();
+        }
+        let i = self.next;
+        let (here, there) = (self.levels[i], self.levels[i + 1]);
+        let evaluations = match self.settings.solver {
+            Solver::Dpm => self.step_dpm(ctx, here, there),
+            Solver::Heun => self.step_heun(ctx, i, here, there, false),
+            Solver::AsPrinted => self.step_heun(ctx, i, here, there, true),
+        };
+        self.next += 1;
+        evaluations
+    }
+
+    /// DPM-Solver++(2M), data prediction (Lu et al. 2022, algorithm 2): second order from the second step on.
+    fn step_dpm(&mut self, ctx: &StepContext<'_>, here: f64, there: f64) -> Vec<Evaluation> {
+        let guided = self.evaluate(ctx, &self.x, here);
+        let estimate = guided.total();
+        if there == 0.0 {
+            self.x = estimate;
+            return vec![guided.evaluation];
+        }
+        let h = (here / there).ln();
+        let direction = match self.previous.take() {
+            None => estimate.clone(),
+            Some((old, old_sigma)) => {
+                let r = (old_sigma / here).ln() / h;
+                let w = (1.0 / (2.0 * r)) as f32;
+                estimate.clone().mul_scalar(1.0 + w) - old.mul_scalar(w)
+            }
+        };
+        self.x = self.x.clone().mul_scalar((there / here) as f32)
+            - direction.mul_scalar((-h).exp_m1() as f32);
+        self.previous = Some((estimate, here));
+        vec![guided.evaluation]
+    }
+
+    /// Stochastic Heun (Karras et al. 2022, algorithm 2). `as_printed`: the update of Hess et al. 2025, algorithm 1,
+    /// lines 8 and 13: the guidance enters each slope in full, so that it counts 1.5 times, and is scaled by the noise
+    /// level before churn.
+    fn step_heun(
+        &mut self,
+        ctx: &StepContext<'_>,
+        i: usize,
+        here: f64,
+        there: f64,
+        as_printed: bool,
+    ) -> Vec<Evaluation> {
+        let lifted = churned(here, f64::from(self.settings.churn), self.settings.steps);
+        let x = if lifted > here {
+            let amount = (lifted * lifted - here * here).sqrt() * f64::from(self.settings.s_noise);
+            self.x.clone() + (ctx.noise)(i).mul_scalar(amount as f32)
+        } else {
+            self.x.clone()
+        };
+        let dt = there - lifted;
+        let first = self.evaluate(ctx, &x, lifted);
+        let score1 = (x.clone() - first.score_part.clone()).div_scalar(lifted as f32);
+        // -lambda t grad logit, with t the churned level (heun) or the one before churn (as printed).
+        let scale1 = if as_printed {
+            here / (lifted * lifted)
+        } else {
+            1.0 / lifted
+        };
+        let guide1 = first.shift.as_ref().map(|s| s.clone().mul_scalar(-scale1 as f32));
+        let slope1 = plus(score1.clone(), guide1.clone());
+        let euler = x.clone() + slope1.clone().mul_scalar(dt as f32);
+        if there == 0.0 {
+            self.x = euler;
+            return vec![first.evaluation];
+        }
+        let second = self.evaluate(ctx, &euler, there);
+        let score2 = (euler - second.score_part.clone()).div_scalar(there as f32);
+        let guide2 = second
+            .shift
+            .as_ref()
+            .map(|s| s.clone().mul_scalar((-1.0 / there) as f32));
+        let slope = if as_printed {
+            let half = plus(score2, guide2).mul_scalar(0.5);
+            plus(score1.mul_scalar(0.5), guide1) + half
+        } else {
+            (slope1 + plus(score2, guide2)).mul_scalar(0.5)
+        };
+        self.x = x + slope.mul_scalar(dt as f32);
+        vec![first.evaluation, second.evaluation]
+    }
+}
+
+fn plus(a: Tensor<4>, b: Option<Tensor<4>>) -> Tensor<4> {
+    match b {
+        Some(b) => a + b,
+        None => a,
+    }
+}

@@ -1,0 +1,229 @@
+//! The two-tower discriminator in closed form: a history tower predicts, a Gaussian law per wavenumber compares.
+//!
+//! For each coefficient k of the spectral basis, with `C` the power of the data, `S` the power of what the tower
+//! misses and `beta mu` the calibrated forecast,
+//!
+//! `logit(x; h, s) = sum_k [ |x_k|^2/(C_k+s^2) - |x_k - beta_k mu_k|^2/(S_k+s^2) + ln((C_k+s^2)/(S_k+s^2)) ] / 2`
+//!
+//! which is `log p(x|h) - log p(x)` of two Gaussians: at lambda = 1 its gradient turns the score of `p(x)` into that of
+//! `p(x|h)`. Where the image model knows more than the Gaussian `p(x)`, that knowledge `delta = D - W_C x` is taken
+//! back by `(1 - g) delta`, `g(sigma, shell)` fitted by least squares, so that it does not count twice.
+
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use super::basis::{Shells, SpectralBasis};
+use super::{Conditioned, Discriminate, Judgement};
+use crate::error::{Result, UserError};
+
+/// Power below which a coefficient counts as dead: the data have no variance there.
+pub const DEAD_POWER: f32 = 1e-8;
+
+/// What calibration measures, by shell group; kept in the model's card.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// Points a side.
+    pub n: usize,
+    /// Largest resolved wavenumber in each direction.
+    pub resolved: usize,
+    /// Power of the data.
+    pub c: Vec<f32>,
+    /// Regression of the truth on the forecast, in [0, 1]; for history lengths 0..=3.
+    pub beta: Vec<Vec<f32>>,
+    /// Power of what the calibrated forecast misses, at most `c`; for history lengths 0..=3.
+    pub s: Vec<Vec<f32>>,
+    /// Natural logarithms of the noise levels of `gain`, ascending.
+    pub gain_log_sigma: Vec<f32>,
+    /// Weight in [0, 1] of what the image model knows beyond the Gaussian, by noise level and group.
+    pub gain: Vec<Vec<f32>>,
+}
+
+impl Calibration {
+    /// Checks the sizes and values.
+    ///
+    /// # Errors
+    /// A card that was edited by hand or cut short.
+    pub fn validate(&self) -> Result<()> {
+        let groups = Shells::new(self.n.max(2), self.resolved).count();
+        let fail = |what: String| {
+            Err(UserError::new(
+                "The calibration in the model card is not usable",
+                what,
+                "run `eddyscope train calibrate` again for this model",
+            ))
+        };
+        if self.beta.len() != 4 || self.s.len() != 4 {
+            return fail("it must hold beta and s for history lengths 0, 1, 2 and 3".into());
+        }
+        if self.gain.len() != self.gain_log_sigma.len() || self.gain.len() < 2 {
+            return fail("gain and gain_log_sigma must have the same length, at least 2".into());
+        }
+        if !self.gain_log_sigma.windows(2).all(|w| w[0] < w[1]) {
+            return fail("gain_log_sigma must ascend".into());
+        }
+        let tables = std::iter::once(&self.c)
+            .chain(&self.beta)
+            .chain(&self.s)
+            .chain(&self.gain);
+        for t in tables {
+            if t.len() != groups {
+                return fail(format!("a table has {} entries, not {groups}", t.len()));
+            }
+            if t.iter().any(|v| !v.is_finite() || *v < 0.0) {
+                return fail("a table has a negative or non-finite entry".into());
+            }
+        }
+        Ok(())
+    }
+
+    /// `g` at a noise level, by group: linear in ln sigma, clamped at the ends.
+    pub fn gain_at(&self, sigma: f64) -> Vec<f32> {
+        let l = sigma.max(1e-12).ln() as f32;
+        let grid = &self.gain_log_sigma;
+        let last = grid.len() - 1;
+        if l <= grid[0] {
+            return self.gain[0].clone();
+        }
+        if l >= grid[last] {
+            return self.gain[last].clone();
+        }
+        let i = grid.partition_point(|&g| g <= l).clamp(1, last) - 1;
+        let f = (l - grid[i]) / (grid[i + 1] - grid[i]);
+        self.gain[i]
+            .iter()
+            .zip(&self.gain[i + 1])
+            .map(|(a, b)| (1.0 - f) * a + f * b)
+            .collect()
+    }
+}
+
+/// A calibrated forecast of the next frame from the last ones.
+pub trait Forecast {
+    /// `history` `[rows, 4, height, width]`, newest first -> `[rows, 1, height, width]`.
+    fn forecast(&self, history: &Tensor<4>, m: usize) -> Tensor<4>;
+}
+
+/// The closed form over any forecaster.
+pub struct TwoTower<F> {
+    tower: F,
+    law: std::rc::Rc<Law>,
+}
+
+/// The Gaussian laws, spread over the coefficients.
+struct Law {
+    calibration: Calibration,
+    shells: Shells,
+    basis: SpectralBasis,
+    c: Tensor<4>,
+    live: Tensor<4>,
+    beta: Vec<Tensor<4>>,
+    s: Vec<Tensor<4>>,
+    device: Device,
+}
+
+impl<F: Forecast> TwoTower<F> {
+    /// Joins a tower and its calibration.
+    ///
+    /// # Errors
+    /// A calibration that is not usable.
+    pub fn new(tower: F, calibration: Calibration, device: &Device) -> Result<Self> {
+        calibration.validate()?;
+        let shells = Shells::new(calibration.n, calibration.resolved);
+        let spread = |v: &[f32]| shells.spread(v, device);
+        let live: Vec<f32> = calibration
+            .c
+            .iter()
+            .map(|&c| if c > DEAD_POWER { 1.0 } else { 0.0 })
+            .collect();
+        let floored = |v: &[f32]| v.iter().map(|x| x.max(1e-9)).collect::<Vec<_>>();
+        let law = Law {
+            basis: SpectralBasis::new(calibration.n, device),
+            c: spread(&floored(&calibration.c)),
+            live: spread(&live),
+            beta: calibration.beta.iter().map(|b| spread(b)).collect(),
+            s: calibration.s.iter().map(|s| spread(&floored(s))).collect(),
+            shells,
+            calibration,
+            device: device.clone(),
+        };
+        Ok(Self {
+            tower,
+            law: std::rc::Rc::new(law),
+        })
+    }
+
+    /// The tower.
+    pub fn tower(&self) -> &F {
+        &self.tower
+    }
+
+    /// Draws from the control "forecaster + noise", `N(beta mu, S)`: no diffusion at all.
+    ///
+    /// `noise` is standard normal, `[rows, 1, height, width]`.
+    pub fn forecast_with_noise(&self, history: &Tensor<4>, m: usize, noise: Tensor<4>) -> Tensor<4> {
+        let law = &self.law;
+        let mu = law.basis.transform(self.tower.forecast(history, m)) * law.beta[m].clone();
+        // White noise stays white in an orthonormal basis; dead coefficients stay empty.
+        let z = noise * law.s[m].clone().sqrt();
+        law.basis.transform((mu + z) * law.live.clone())
+    }
+}
+
+impl<F: Forecast> Discriminate for TwoTower<F> {
+    fn condition(&self, history: &Tensor<4>, m: usize) -> Box<dyn Conditioned> {
+        let m = m.min(3);
+        let mu = self.law.basis.transform(self.tower.forecast(history, m));
+        Box::new(Prepared {
+            law: std::rc::Rc::clone(&self.law),
+            mean: mu * self.law.beta[m].clone(),
+            m,
+        })
+    }
+}
+
+struct Prepared {
+    law: std::rc::Rc<Law>,
+    /// `beta mu` in the spectral basis.
+    mean: Tensor<4>,
+    m: usize,
+}
+
+impl Conditioned for Prepared {
+    fn judge(&self, x: &Tensor<4>, sigma: f64, denoised: &Tensor<4>) -> Judgement {
+        let law = &self.law;
+        let s2 = (sigma * sigma) as f32;
+        let marginal = law.c.clone() + s2;
+        let conditional = law.s[self.m].clone() + s2;
+        let w_c = law.c.clone() / marginal.clone();
+        let w_s = law.s[self.m].clone() / conditional.clone();
+
+        let xf = law.basis.transform(x.clone());
+        let off = xf.clone() - self.mean.clone();
+        let gaussian = w_c * xf.clone();
+        let shift = self.mean.clone() + w_s * off.clone() - gaussian.clone();
+
+        let per_mode = xf.clone() * xf / marginal.clone() - off.clone() * off / conditional.clone()
+            + (marginal / conditional).log();
+        let rows = per_mode.dims()[0];
+        let modes = law.calibration.n * law.calibration.n;
+        let logit = per_mode
+            .reshape([rows, modes])
+            .sum_dim(1)
+            .reshape([rows])
+            .mul_scalar(0.5);
+
+        let df = law.basis.transform(denoised.clone());
+        let keep = law.calibration.gain_at(sigma);
+        let taken: Vec<f32> = keep.iter().map(|g| 1.0 - g).collect();
+        let taken = law.shells.spread(&taken, &law.device);
+        // In dead coefficients everything is taken back: nothing may live there.
+        let correction =
+            ((df.clone() - gaussian) * taken * law.live.clone() + df * (1.0 - law.live.clone()))
+                .neg();
+        Judgement {
+            logit,
+            shift: law.basis.transform(shift),
+            correction: Some(law.basis.transform(correction)),
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! The model card `model.toml`: what the model is, what it was made from, how, and how good it is.
+
+use serde::{Deserialize, Serialize};
+
+use crate::diffusion::two_tower::Calibration;
+use crate::error::{Result, UserError};
+use crate::nn::{EncoderConfig, UNetConfig};
+
+/// Version of the card format.
+pub const CARD_VERSION: u32 = 1;
+
+/// The card.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelCard {
+    /// Version of this format.
+    pub version: u32,
+    /// Short name ("vorticity").
+    pub name: String,
+    /// A sentence for people.
+    pub description: String,
+    /// What the field is called.
+    pub quantity: String,
+    /// Unit of the field, as shown.
+    pub units: String,
+    /// Licence of the weights.
+    pub licence: String,
+    /// What it was made from.
+    pub data: DataCard,
+    /// The image model.
+    pub denoiser: DenoiserCard,
+    /// The two-tower discriminator.
+    pub two_tower: Option<TwoTowerCard>,
+    /// The paper's discriminator.
+    pub encoder: Option<EncoderCard>,
+    /// What truth looks like, measured on the validation runs.
+    pub truth: TruthCard,
+    /// Measured quality of rollouts; one entry a setting.
+    #[serde(default)]
+    pub quality: Vec<QualityCard>,
+}
+
+/// What the model was made from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DataCard {
+    /// Where the data come from.
+    pub source: String,
+    /// Preset of the solver that made them (and that continues a rollout as truth).
+    pub preset: String,
+    /// Seed of the data.
+    pub seed: u64,
+    /// Runs for training and for validation, frames a run.
+    pub train_runs: usize,
+    /// See `train_runs`.
+    pub validation_runs: usize,
+    /// See `train_runs`.
+    pub frames: usize,
+    /// Physical value = normalised value x scale.
+    pub scale: f64,
+}
+
+/// How a network was trained.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TrainingCard {
+    /// The command.
+    pub command: String,
+    /// Optimizer steps.
+    pub steps: usize,
+    /// Batch size.
+    pub batch: usize,
+    /// Seed.
+    pub seed: u64,
+    /// Device.
+    pub device: String,
+    /// Hours it took.
+    pub hours: f64,
+    /// Validation loss of the EMA weights at the end.
+    pub validation_loss: f64,
+}
+
+/// The image model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DenoiserCard {
+    /// File beside the card.
+    pub weights: String,
+    /// Number of parameters.
+    pub parameters: usize,
+    /// Standard deviation of the normalised data that the preconditioning assumes; 0.5 and true.
+    pub sigma_data: f32,
+    /// The network.
+    pub network: UNetConfig,
+    /// Training.
+    pub training: TrainingCard,
+}
+
+/// The two-tower discriminator.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TwoTowerCard {
+    /// File beside the card.
+    pub weights: String,
+    /// Number of parameters of the tower.
+    pub parameters: usize,
+    /// Suggested guidance strength.
+    pub suggested_strength: f32,
+    /// Guidance strength above which rollouts blow up.
+    pub usable_strength: f32,
+    /// The history tower.
+    pub network: UNetConfig,
+    /// Training of the tower.
+    pub training: TrainingCard,
+    /// The closed form's numbers.
+    pub calibration: Calibration,
+}
+
+/// The paper's discriminator.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EncoderCard {
+    /// File beside the card.
+    pub weights: String,
+    /// Number of parameters.
+    pub parameters: usize,
+    /// Suggested guidance strength.
+    pub suggested_strength: f32,
+    /// Guidance strength above which rollouts blow up.
+    pub usable_strength: f32,
+    /// The network.
+    pub network: EncoderConfig,
+    /// Training.
+    pub training: TrainingCard,
+}
+
+/// What truth looks like.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TruthCard {
+    /// Autocorrelation at lags 0..=10.
+    pub acf: Vec<f64>,
+    /// 5 % over runs of 100 frames.
+    pub acf_lo: Vec<f64>,
+    /// 95 % over runs of 100 frames.
+    pub acf_hi: Vec<f64>,
+    /// Standard deviation, physical units.
+    pub std: f64,
+    /// 5 and 95 % of the spatial std of single frames, physical units.
+    pub std_band: [f64; 2],
+    /// 5 and 95 % of the frame-to-frame rms difference, physical units.
+    pub rmse_band: [f64; 2],
+    /// Dynamics skill (metrics.md).
+    pub dynamics_skill: f64,
+    /// Regression of the increment on the solver's.
+    pub a: f64,
+    /// Rms of what that regression leaves, divided by std.
+    pub residual: f64,
+    /// Kurtosis.
+    pub kurtosis: f64,
+    /// Mean power of each wavenumber shell, physical units squared (shell 0 first).
+    pub spectrum: Vec<f64>,
+}
+
+/// Measured quality of a rollout.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct QualityCard {
+    /// What was run.
+    pub setting: String,
+    /// The command that makes it again.
+    pub command: String,
+    /// Mean absolute error of the autocorrelation, lags 1..=10.
+    pub acf_mae: f64,
+    /// Standard deviation divided by truth's.
+    pub std_ratio: f64,
+    /// Mean |log10| of the ratio of the spectra, shells 1..=20.
+    pub spectrum_error: f64,
+    /// Dynamics skill.
+    pub dynamics_skill: f64,
+    /// Regression of the increment on the solver's.
+    pub a: f64,
+    /// Rms of what that regression leaves, divided by the data's std.
+    pub residual: f64,
+}
+
+impl ModelCard {
+    /// Reads a card; `origin` names it in errors.
+    ///
+    /// # Errors
+    /// Not TOML, a missing or unknown-typed field (with its line), a newer version, unusable numbers.
+    pub fn parse(text: &str, origin: &str) -> Result<Self> {
+        let card: Self = toml::from_str(text).map_err(|e| {
+            UserError::new(
+                format!("Cannot understand the model card {origin}"),
+                e.message().to_string()
+                    + &e.span().map_or(String::new(), |s| {
+                        let line = text.get(..s.start).map_or(0, |t| t.lines().count());
+                        format!(" (line {line})")
+                    }),
+                "compare it with the card of the shipped model: eddyscope models --card vorticity",
+            )
+        })?;
+        let fail = |cause: String| {
+            Err(UserError::new(
+                format!("The model card {origin} cannot be used"),
+                cause,
+                "open the model with the version of eddyscope that made it, or train it again",
+            ))
+        };
+        if card.version > CARD_VERSION {
+            return fail(format!(
+                "it has version {}; this program knows up to {CARD_VERSION}",
+                card.version
+            ));
+        }
+        if !(card.data.scale.is_finite() && card.data.scale > 0.0) {
+            return fail(format!("data.scale is {}", card.data.scale));
+        }
+        if !(card.truth.std.is_finite() && card.truth.std > 0.0) {
+            return fail(format!("truth.std is {}", card.truth.std));
+        }
+        if [&card.truth.acf, &card.truth.acf_lo, &card.truth.acf_hi]
+            .iter()
+            .any(|a| a.len() != 11)
+        {
+            return fail("truth.acf, acf_lo and acf_hi must have 11 entries".into());
+        }
+        if let Some(t) = &card.two_tower {
+            t.calibration.validate()?;
+        }
+        Ok(card)
+    }
+
+    /// The card as TOML.
+    ///
+    /// # Errors
+    /// A number that TOML cannot hold.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string(self).map_err(|e| {
+            UserError::new(
+                "Cannot write the model card",
+                e,
+                "this is a fault of the program; please report it",
+            )
+        })
+    }
+}

@@ -1,0 +1,207 @@
+//! Samplers and guidance against a world in which every answer is known in closed form.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use eddyscope::diffusion::gaussian::GaussianWorld;
+use eddyscope::diffusion::sampler::{Sampler, StepContext};
+use eddyscope::diffusion::{Discriminate, to_vec};
+use eddyscope::random::{NoiseKey, Stream};
+use eddyscope::rollout::settings::{GuidanceSettings, SamplerSettings, Solver};
+
+const N: usize = 16;
+
+fn noise(rows: usize, frame: u32, step: u16, device: &Device) -> Tensor<4> {
+    let mut values = Vec::with_capacity(rows * N * N);
+    for member in 0..rows as u32 {
+        let key = NoiseKey {
+            seed: 5,
+            stream: Stream::Test,
+            member,
+            frame,
+            step,
+        };
+        values.extend(key.normal_f32(N * N));
+    }
+    Tensor::from_data(TensorData::new(values, [rows, 1, N, N]), device)
+}
+
+/// Samples `rows` next frames of one history.
+fn sample(
+    world: &GaussianWorld,
+    history: &Tensor<4>,
+    m: usize,
+    strength: f32,
+    settings: &SamplerSettings,
+    start: Tensor<4>,
+    device: &Device,
+) -> Tensor<4> {
+    let rows = start.dims()[0];
+    let discriminator = world.discriminator().unwrap();
+    let conditioned = discriminator.condition(&history.clone().expand([rows, 4, N, N]), m);
+    let mut sampler = Sampler::new(settings, start, None);
+    let guidance = GuidanceSettings::default();
+    let churn = |i: usize| noise(rows, 9, i as u16 + 1, device);
+    while !sampler.is_done() {
+        sampler.step(&StepContext {
+            denoiser: world,
+            discriminator: Some(conditioned.as_ref()),
+            guidance: &guidance,
+            strengths: &vec![strength; rows],
+            noise: &churn,
+        });
+    }
+    sampler.state().clone()
+}
+
+fn history(world: &GaussianWorld, device: &Device) -> Tensor<4> {
+    let frames: Vec<_> = (0..4)
+        .map(|t| world.draw(noise(1, 100 + t, 0, device)))
+        .collect();
+    Tensor::cat(frames, 1)
+}
+
+/// At lambda = 1 with the exact discriminator, the samples follow p(x | history): mean and variance within two standard
+/// errors of the closed form over all coefficients together, and no shell further than four.
+#[test]
+fn conditional_mean_and_variance_agree_with_the_closed_form() {
+    let device = Device::flex();
+    let world = GaussianWorld::new(N, &device);
+    let h = history(&world, &device);
+    let last = to_vec(world.transform(h.clone().narrow(1, 0, 1)));
+    let s = world.innovation();
+    let rows = 256;
+    let settings = [
+        SamplerSettings {
+            solver: Solver::Dpm,
+            steps: 200,
+            sigma_min: 1e-3,
+            ..Default::default()
+        },
+        SamplerSettings {
+            solver: Solver::Heun,
+            steps: 60,
+            sigma_min: 1e-3,
+            churn: 10.0,
+            ..Default::default()
+        },
+    ];
+    for setting in &settings {
+        for m in 0..=3 {
+            let start = noise(rows, m as u32, 0, &device);
+            let x = sample(&world, &h, m, 1.0, setting, start, &device);
+            let x = to_vec(world.transform(x));
+            let groups = world.shells.groups();
+            let mut shells = vec![(0.0, 0.0, 0.0); world.shells.count()];
+            for row in x.chunks_exact(N * N) {
+                for (k, (&v, &g)) in row.iter().zip(groups).enumerate() {
+                    if s[g] < 1e-10 {
+                        continue;
+                    }
+                    let (v, mean) = (f64::from(v), f64::from(world.phi[g] * last[k]));
+                    let sd = f64::from(s[g]).sqrt();
+                    let z = (v - mean) / sd;
+                    // Projection of the error on the mean, for a bias of the conditional mean towards 0 or beyond it.
+                    let w = mean / sd;
+                    let e = &mut shells[g];
+                    e.0 += z * w;
+                    e.1 += w * w;
+                    e.2 += z * z - 1.0;
+                }
+            }
+            let mut size = vec![0usize; shells.len()];
+            for &g in groups {
+                size[g] += rows;
+            }
+            let total = shells
+                .iter()
+                .zip(&size)
+                .filter(|(e, _)| e.1 > 0.0)
+                .fold((0.0, 0.0, 0.0, 0.0), |t, (e, n)| {
+                    (t.0 + e.0, t.1 + e.1, t.2 + e.2, t.3 + *n as f64)
+                });
+            let mean_z = total.0 / total.1.sqrt();
+            let var_z = total.2 / (2.0 * total.3).sqrt();
+            println!("{:?} m={m}: mean {mean_z:+.2} se, variance {var_z:+.2} se", setting.solver);
+            assert!(mean_z.abs() < 2.0, "{:?} m={m}: mean off by {mean_z} se", setting.solver);
+            assert!(var_z.abs() < 2.0, "{:?} m={m}: variance off by {var_z} se", setting.solver);
+            for (g, (e, n)) in shells.iter().zip(&size).enumerate().filter(|(_, (e, _))| e.1 > 0.0) {
+                let (a, b) = (e.0 / e.1.sqrt(), e.2 / (2.0 * *n as f64).sqrt());
+                assert!(a.abs() < 4.0 && b.abs() < 4.0, "{:?} m={m} shell {g}: {a} {b}", setting.solver);
+            }
+        }
+    }
+}
+
+/// The probability flow of a Gaussian has the solution `x_0 = mu + sqrt(S/(S+s^2)) (x_s - mu)`: Heun converges to it with
+/// order 2.
+#[test]
+fn heun_has_order_two() {
+    let device = Device::flex();
+    let world = GaussianWorld::new(N, &device);
+    let h = history(&world, &device);
+    let last = to_vec(world.transform(h.clone().narrow(1, 0, 1)));
+    let s = world.innovation();
+    let start = noise(4, 77, 0, &device);
+    let sigma_max = 20.0f32;
+    let z = to_vec(world.transform(start.clone()));
+    let errors: Vec<f64> = [12usize, 24, 48]
+        .iter()
+        .map(|&steps| {
+            let settings = SamplerSettings {
+                solver: Solver::Heun,
+                steps,
+                sigma_min: 0.02,
+                sigma_max,
+                ..Default::default()
+            };
+            let x = to_vec(world.transform(sample(&world, &h, 0, 1.0, &settings, start.clone(), &device)));
+            // The last step, from sigma_min to 0, is a single Euler step to the estimate: exact answer likewise.
+            let s_min = settings.sigma_min;
+            let mut sum = 0.0;
+            for (i, (&x, &z)) in x.iter().zip(&z).enumerate() {
+                let k = i % (N * N);
+                let g = world.shells.groups()[k];
+                if s[g] < 1e-10 {
+                    continue;
+                }
+                let mu = world.phi[g] * last[k];
+                let at_min = (sigma_max * z - mu)
+                    * ((s[g] + s_min * s_min) / (s[g] + sigma_max * sigma_max)).sqrt();
+                let exact = mu + at_min * s[g] / (s[g] + s_min * s_min);
+                sum += f64::from(x - exact).powi(2);
+            }
+            (sum / x.len() as f64).sqrt()
+        })
+        .collect();
+    let orders: Vec<f64> = errors.windows(2).map(|e| (e[0] / e[1]).log2()).collect();
+    println!("errors {errors:?}, orders {orders:?}");
+    assert!(errors[0] < 0.05);
+    assert!((1.7..2.4).contains(&orders[1]), "{orders:?}");
+}
+
+/// Without guidance the samples follow the image law: the variance is C, whatever the history.
+#[test]
+fn strength_zero_forgets_the_history() {
+    let device = Device::flex();
+    let world = GaussianWorld::new(N, &device);
+    let h = history(&world, &device);
+    let last = to_vec(world.transform(h.clone().narrow(1, 0, 1)));
+    let settings = SamplerSettings {
+        steps: 100,
+        ..Default::default()
+    };
+    let rows = 128;
+    let x = sample(&world, &h, 3, 0.0, &settings, noise(rows, 4, 0, &device), &device);
+    let x = to_vec(world.transform(x));
+    let (mut xy, mut xx, mut yy) = (0.0, 0.0, 0.0);
+    for row in x.chunks_exact(N * N) {
+        for (&v, &l) in row.iter().zip(&last) {
+            xy += f64::from(v * l);
+            xx += f64::from(v * v);
+            yy += f64::from(l * l);
+        }
+    }
+    let r = xy / (xx * yy).sqrt();
+    assert!(r.abs() < 0.05, "correlation with the history {r}");
+    let std = (xx / x.len() as f64).sqrt();
+    assert!((std - 0.5).abs() < 0.02, "{std}");
+}
