@@ -1,5 +1,32 @@
 //! Files in and out, and data for training.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | [`series`] | frames of several members, as a run file holds them |
+//! | [`files`] | writing a file whole or not at all; what file errors mean |
+//! | [`netcdf_write`], [`netcdf_read`], [`npy`] | the file formats |
+//! | [`start`] | the frames a rollout starts from |
+//! | [`dataset`] | runs, normalisation, split, batches |
+//! | [`augment`] | the symmetries of the torus, crops |
+//! | [`pairs`] | positive and negative pairs for a discriminator |
 
-mod series;
+pub mod augment;
+pub mod dataset;
+pub mod files;
+pub mod netcdf_read;
+pub mod netcdf_write;
+pub mod npy;
+pub mod pairs;
+pub mod series;
+pub mod start;
+#[cfg(test)]
+mod tests;
 
+pub use augment::Symmetry;
+pub use dataset::{Dataset, Normalisation};
+pub use files::check_writable;
+pub use netcdf_read::read_series;
+pub use netcdf_write::write_series;
+pub use pairs::{PairBatch, PairSettings};
 pub use series::Series;
+pub use start::{StartFrames, start_from_file, start_from_series};

@@ -12,7 +12,7 @@ pub struct Series {
     pub members: usize,
     /// Number of frames of each member, start frames included.
     pub frames: usize,
-    /// Time between two frames, in the solver's unit.
+    /// Time between two frames, in the solver's unit; NaN where a file does not say.
     pub frame_interval: f64,
     /// Time of the first frame.
     pub t0: f64,
@@ -26,6 +26,8 @@ pub struct Series {
     pub start_frames: usize,
     /// JSON text that says how the run was made.
     pub recipe: Option<String>,
+    /// The command that made it, for the file's `history`.
+    pub history: Option<String>,
 }
 
 impl Series {
@@ -65,6 +67,7 @@ impl Series {
             units: "1".into(),
             start_frames: 0,
             recipe: None,
+            history: None,
         })
     }
 

@@ -183,7 +183,7 @@ impl Params {
                 remedy,
             ))
         };
-        if self.n % 2 != 0 || !(8..=8192).contains(&self.n) {
+        if !self.n.is_multiple_of(2) || !(8..=8192).contains(&self.n) {
             return bad(
                 "grid size",
                 self.n.to_string(),

@@ -364,8 +364,8 @@ impl Solver {
         let tables = &self.tables;
         let modes = &tables.modes;
         // psi = -c / k^2, u = -d_y psi, v = d_x psi.
-        for m in 0..c.len() {
-            let q = c[m] * modes.inverse_k2[m];
+        for (m, &value) in c.iter().enumerate() {
+            let q = value * modes.inverse_k2[m];
             let rotated = Complex64::new(-q.im, q.re);
             self.hat[m] = rotated * modes.ky[m];
             self.hat_q[m] = rotated * -modes.kx[m];
@@ -377,8 +377,8 @@ impl Solver {
         }
         self.fft.forward(&self.u, &mut self.hat);
         self.fft.forward(&self.v, &mut self.hat_q);
-        for m in 0..c.len() {
-            out[m] = if modes.inverse_k2[m] == 0.0 {
+        for (m, slope) in out.iter_mut().enumerate() {
+            *slope = if modes.inverse_k2[m] == 0.0 {
                 Complex64::ZERO
             } else {
                 self.hat[m] * tables.flux_p[m] + self.hat_q[m] * tables.flux_q[m]
