@@ -17,7 +17,12 @@ pub struct Worker {
 
 impl Worker {
     /// Starts the thread. The first rollout begins paused with `spec`; say [`Command::Run`] to make frames.
-    pub fn spawn(_options: WorkerOptions, _settings: Settings, _spec: RolloutSpec, _wake: Wake) -> Self {
+    pub fn spawn(
+        _options: WorkerOptions,
+        _settings: Settings,
+        _spec: RolloutSpec,
+        _wake: Wake,
+    ) -> Self {
         let (_tx, events) = std::sync::mpsc::sync_channel(64);
         Self { events }
     }
