@@ -1,1 +1,27 @@
-//! (in work)
+//! Layers, U-Net, and the networks of the denoiser and of the two discriminators (burn).
+//!
+//! Fields are tensors `[batch, channel, y, x]` in normalised units. Every function runs on any device of burn; on the CPU
+//! (Flex) the convolutions, norms and skip connections run in kernels of our own, in which the result of one row depends
+//! neither on the batch nor on the number of threads.
+
+mod config;
+mod cpu;
+mod denoiser;
+mod encoder;
+mod extension;
+mod layers;
+mod ops;
+#[doc(hidden)]
+pub mod reference;
+mod tower;
+mod unet;
+pub mod weights;
+
+pub use config::{EncoderConfig, Padding, Skips, UNetConfig};
+pub use denoiser::Denoiser;
+pub use encoder::Encoder;
+pub use tower::{HISTORY, HistoryTower};
+pub use unet::UNet;
+
+#[cfg(test)]
+mod tests;

@@ -237,7 +237,12 @@ impl Settings {
         range("churn", s.churn, 0.0, 1e4)?;
         range("noise factor of churn", s.s_noise, 0.5, 2.0)?;
         if let Start::Warm { sigma } = s.start {
-            range("noise level of the warm start", sigma, s.sigma_min, s.sigma_max)?;
+            range(
+                "noise level of the warm start",
+                sigma,
+                s.sigma_min,
+                s.sigma_max,
+            )?;
         }
         Ok(())
     }

@@ -1,0 +1,55 @@
+//! The image model: a U-Net with the preconditioning of Karras et al. 2022 (EDM).
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::config::UNetConfig;
+use super::unet::UNet;
+
+/// `D(x; sigma) = c_skip x + c_out F(c_in x; ln(sigma) / 4)`, the estimate of the clean field in `x`.
+#[derive(Module, Debug)]
+pub struct Denoiser {
+    /// The network F.
+    pub unet: UNet,
+    sigma_data: f32,
+}
+
+impl Denoiser {
+    /// A denoiser of data of standard deviation `sigma_data`, with first weights of seed 0.
+    pub fn new(config: &UNetConfig, sigma_data: f32, device: &Device) -> Self {
+        Self::seeded(config, sigma_data, 0, device)
+    }
+
+    /// A denoiser with first weights of `seed`.
+    pub fn seeded(config: &UNetConfig, sigma_data: f32, seed: u64, device: &Device) -> Self {
+        Self {
+            unet: UNet::seeded(config, seed, device),
+            sigma_data,
+        }
+    }
+
+    /// Standard deviation of the data that the preconditioning assumes.
+    pub fn sigma_data(&self) -> f32 {
+        self.sigma_data
+    }
+
+    /// The clean field estimated in `x` `[batch, 1, y, x]` (normalised units), where row `i` carries noise of level
+    /// `sigma[i]`. With `sigma` of length 1 all rows share it, and a row's result does not depend on the batch.
+    pub fn forward(&self, x: Tensor<4>, sigma: Tensor<1>) -> Tensor<4> {
+        let rows = sigma.dims()[0];
+        let s = sigma.clone().reshape([rows, 1, 1, 1]);
+        let data = self.sigma_data;
+        let total = s.clone().square() + data * data;
+        let root = total.clone().sqrt();
+        let skip = total.recip() * (data * data);
+        let out = s * data / root.clone();
+        let f = self.unet.forward(x.clone() / root, Some(sigma.log() / 4.0));
+        x * skip + f * out
+    }
+
+    /// [`Self::forward`] with one noise level for all rows.
+    pub fn denoise(&self, x: Tensor<4>, sigma: f32) -> Tensor<4> {
+        let sigma = Tensor::from_data(TensorData::new(vec![sigma], [1]), &x.device());
+        self.forward(x, sigma)
+    }
+}
