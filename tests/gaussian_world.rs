@@ -120,12 +120,32 @@ fn conditional_mean_and_variance_agree_with_the_closed_form() {
                 });
             let mean_z = total.0 / total.1.sqrt();
             let var_z = total.2 / (2.0 * total.3).sqrt();
-            println!("{:?} m={m}: mean {mean_z:+.2} se, variance {var_z:+.2} se", setting.solver);
-            assert!(mean_z.abs() < 2.0, "{:?} m={m}: mean off by {mean_z} se", setting.solver);
-            assert!(var_z.abs() < 2.0, "{:?} m={m}: variance off by {var_z} se", setting.solver);
-            for (g, (e, n)) in shells.iter().zip(&size).enumerate().filter(|(_, (e, _))| e.1 > 0.0) {
+            println!(
+                "{:?} m={m}: mean {mean_z:+.2} se, variance {var_z:+.2} se",
+                setting.solver
+            );
+            assert!(
+                mean_z.abs() < 2.0,
+                "{:?} m={m}: mean off by {mean_z} se",
+                setting.solver
+            );
+            assert!(
+                var_z.abs() < 2.0,
+                "{:?} m={m}: variance off by {var_z} se",
+                setting.solver
+            );
+            for (g, (e, n)) in shells
+                .iter()
+                .zip(&size)
+                .enumerate()
+                .filter(|(_, (e, _))| e.1 > 0.0)
+            {
                 let (a, b) = (e.0 / e.1.sqrt(), e.2 / (2.0 * *n as f64).sqrt());
-                assert!(a.abs() < 4.0 && b.abs() < 4.0, "{:?} m={m} shell {g}: {a} {b}", setting.solver);
+                assert!(
+                    a.abs() < 4.0 && b.abs() < 4.0,
+                    "{:?} m={m} shell {g}: {a} {b}",
+                    setting.solver
+                );
             }
         }
     }
@@ -153,7 +173,15 @@ fn heun_has_order_two() {
                 sigma_max,
                 ..Default::default()
             };
-            let x = to_vec(world.transform(sample(&world, &h, 0, 1.0, &settings, start.clone(), &device)));
+            let x = to_vec(world.transform(sample(
+                &world,
+                &h,
+                0,
+                1.0,
+                &settings,
+                start.clone(),
+                &device,
+            )));
             // The last step, from sigma_min to 0, is a single Euler step to the estimate: exact answer likewise.
             let s_min = settings.sigma_min;
             let mut sum = 0.0;
@@ -190,7 +218,15 @@ fn strength_zero_forgets_the_history() {
         ..Default::default()
     };
     let rows = 128;
-    let x = sample(&world, &h, 3, 0.0, &settings, noise(rows, 4, 0, &device), &device);
+    let x = sample(
+        &world,
+        &h,
+        3,
+        0.0,
+        &settings,
+        noise(rows, 4, 0, &device),
+        &device,
+    );
     let x = to_vec(world.transform(x));
     let (mut xy, mut xx, mut yy) = (0.0, 0.0, 0.0);
     for row in x.chunks_exact(N * N) {

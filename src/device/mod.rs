@@ -15,7 +15,15 @@ pub const SOFTWARE_ADAPTER_VARIABLE: &str = "EDDYSCOPE_SOFTWARE_ADAPTER";
 
 /// What the user asked for.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, clap::ValueEnum,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+    clap::ValueEnum,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum DeviceRequest {
@@ -158,7 +166,8 @@ fn gpu() -> std::result::Result<ComputeDevice, String> {
 
 /// burn's wgpu runtime can be initialised once in a process: later calls get the same device.
 fn shared_gpu(kind: DeviceKind) -> std::result::Result<Device, String> {
-    static ONCE: std::sync::OnceLock<std::result::Result<Device, String>> = std::sync::OnceLock::new();
+    static ONCE: std::sync::OnceLock<std::result::Result<Device, String>> =
+        std::sync::OnceLock::new();
     ONCE.get_or_init(|| {
         Device::wgpu_options()
             .device_kind(kind)

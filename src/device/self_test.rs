@@ -22,7 +22,13 @@ pub fn run(device: &Device) -> Result<(), String> {
     let worst = expected
         .iter()
         .zip(&got)
-        .map(|(a, b)| if b.is_finite() { (a - b).abs() } else { f32::INFINITY })
+        .map(|(a, b)| {
+            if b.is_finite() {
+                (a - b).abs()
+            } else {
+                f32::INFINITY
+            }
+        })
         .fold(0.0f32, f32::max);
     if expected.len() == got.len() && worst <= TOLERANCE * scale {
         Ok(())

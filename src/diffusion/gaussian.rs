@@ -32,7 +32,11 @@ impl GaussianWorld {
         let half = shells.count() / 2;
         let shape = |g: usize| {
             let k = (g % half) as f64;
-            if k == 0.0 { 0.0 } else { k * k / (1.0 + (k / 3.0).powi(6)) }
+            if k == 0.0 {
+                0.0
+            } else {
+                k * k / (1.0 + (k / 3.0).powi(6))
+            }
         };
         let variance: f64 = shells.groups().iter().map(|&g| shape(g)).sum::<f64>() / (n * n) as f64;
         let power: Vec<f32> = (0..shells.count())

@@ -85,7 +85,11 @@ impl Guided {
 impl Sampler {
     /// Begins a frame. `noise` is standard normal `[rows, 1, height, width]`; with `warm` the frame begins at the given
     /// clean frames plus noise of the given level instead of at pure noise.
-    pub fn new(settings: &SamplerSettings, noise: Tensor<4>, warm: Option<(Tensor<4>, f32)>) -> Self {
+    pub fn new(
+        settings: &SamplerSettings,
+        noise: Tensor<4>,
+        warm: Option<(Tensor<4>, f32)>,
+    ) -> Self {
         let top = warm.as_ref().map_or(settings.sigma_max, |(_, s)| *s);
         let levels = noise_levels(
             settings.steps,
@@ -130,8 +134,8 @@ impl Sampler {
     fn evaluate(&self, ctx: &StepContext<'_>, x: &Tensor<4>, sigma: f64) -> Guided {
         let denoised = ctx.denoiser.denoise(x, sigma);
         let judgement = ctx.discriminator.map(|d| d.judge(x, sigma, &denoised));
-        let inside = (f64::from(ctx.guidance.sigma_lo)..=f64::from(ctx.guidance.sigma_hi))
-            .contains(&sigma);
+        let inside =
+            (f64::from(ctx.guidance.sigma_lo)..=f64::from(ctx.guidance.sigma_hi)).contains(&sigma);
         let active = inside && ctx.strengths.iter().any(|&l| l != 0.0);
         let (score_part, shift) = match &judgement {
             Some(j) if active => {
@@ -233,7 +237,10 @@ impl Sampler {
         } else {
             1.0 / lifted
         };
-        let guide1 = first.shift.as_ref().map(|s| s.clone().mul_scalar(-scale1 as f32));
+        let guide1 = first
+            .shift
+            .as_ref()
+            .map(|s| s.clone().mul_scalar(-scale1 as f32));
         let slope1 = plus(score1.clone(), guide1.clone());
         let euler = x.clone() + slope1.clone().mul_scalar(dt as f32);
         if there == 0.0 {

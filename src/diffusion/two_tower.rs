@@ -160,7 +160,12 @@ impl<F: Forecast> TwoTower<F> {
     /// Draws from the control "forecaster + noise", `N(beta mu, S)`: no diffusion at all.
     ///
     /// `noise` is standard normal, `[rows, 1, height, width]`.
-    pub fn forecast_with_noise(&self, history: &Tensor<4>, m: usize, noise: Tensor<4>) -> Tensor<4> {
+    pub fn forecast_with_noise(
+        &self,
+        history: &Tensor<4>,
+        m: usize,
+        noise: Tensor<4>,
+    ) -> Tensor<4> {
         let law = &self.law;
         let mu = law.basis.transform(self.tower.forecast(history, m)) * law.beta[m].clone();
         // White noise stays white in an orthonormal basis; dead coefficients stay empty.
@@ -217,9 +222,8 @@ impl Conditioned for Prepared {
         let taken: Vec<f32> = keep.iter().map(|g| 1.0 - g).collect();
         let taken = law.shells.spread(&taken, &law.device);
         // In dead coefficients everything is taken back: nothing may live there.
-        let correction =
-            ((df.clone() - gaussian) * taken * law.live.clone() + df * (1.0 - law.live.clone()))
-                .neg();
+        let dead = law.live.clone().neg().add_scalar(1.0);
+        let correction = ((df.clone() - gaussian) * taken * law.live.clone() + df * dead).neg();
         Judgement {
             logit,
             shift: law.basis.transform(shift),

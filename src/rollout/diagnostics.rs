@@ -175,7 +175,11 @@ mod tests {
         }
         // The exact forecaster: a = 1, skill = 1 - (1 - phi^2) / (2 (1 - phi)) = 0.1, residual = sqrt(1 - phi^2).
         assert!((d.a - 1.0).abs() < 0.02, "{}", d.a);
-        assert!((d.dynamics_skill - 0.1).abs() < 0.01, "{}", d.dynamics_skill);
+        assert!(
+            (d.dynamics_skill - 0.1).abs() < 0.01,
+            "{}",
+            d.dynamics_skill
+        );
         assert!((d.residual - 0.6).abs() < 0.01, "{}", d.residual);
         assert!((d.std_ratio - 1.0).abs() < 0.02);
     }

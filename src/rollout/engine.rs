@@ -64,14 +64,20 @@ impl Engine {
         )?;
         let two_tower = match (&card.two_tower, &model.tower) {
             (Some(t), Some(bytes)) => {
-                let tower = weights::load(HistoryTower::new(&t.network, device), bytes, &t.weights, device)?;
+                let tower = weights::load(
+                    HistoryTower::new(&t.network, device),
+                    bytes,
+                    &t.weights,
+                    device,
+                )?;
                 Some(TwoTower::new(tower, t.calibration.clone(), device)?)
             }
             _ => None,
         };
         let encoder = match (&card.encoder, &model.encoder) {
             (Some(e), Some(bytes)) => {
-                let net = weights::load(Encoder::new(&e.network, device), bytes, &e.weights, device)?;
+                let net =
+                    weights::load(Encoder::new(&e.network, device), bytes, &e.weights, device)?;
                 Some(EncoderGuide::new(net))
             }
             _ => None,

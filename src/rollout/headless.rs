@@ -5,7 +5,11 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use burn::tensor::{Device, Tensor, TensorData};
+
 use crate::data::Series;
+use crate::diffusion::basis::{Shells, SpectralBasis};
+use crate::diffusion::to_vec;
 use crate::error::Result;
 use crate::field::Grid;
 
@@ -102,7 +106,7 @@ pub fn run(
     progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
 ) -> Result<HeadlessRun> {
     settings.validate()?;
-    let mut lanes = Lanes::start(engine, spec)?;
+    let mut lanes = Lanes::start(engine, spec, settings.guidance.history)?;
     let kind = LaneKind::Guided;
     let start: Vec<_> = lanes.start_history(kind);
     let wanted = settings.guidance.history + 1;
@@ -172,7 +176,11 @@ pub fn run(
     let total: f64 = frame_seconds.iter().sum();
     Ok(HeadlessRun {
         series,
-        guidance_share: if total > 0.0 { guidance_seconds / total } else { 0.0 },
+        guidance_share: if total > 0.0 {
+            guidance_seconds / total
+        } else {
+            0.0
+        },
         frame_seconds,
         blow_up: blown,
         interrupted,
@@ -181,4 +189,44 @@ pub fn run(
         spectrum_error: spectrum_error(&generated, engine.side(), &engine.card.truth.spectrum),
         kurtosis: kurtosis(&generated),
     })
+}
+
+/// Mean power of each wavenumber shell (0..=n/2 sqrt 2) of frames of `n` x `n` cells, units squared.
+pub fn shell_power(frames: &[&[f32]], n: usize) -> Vec<f64> {
+    let shells = Shells::new(n, n);
+    let basis = SpectralBasis::new(n, &Device::flex());
+    let mut sum = vec![0.0; n * n];
+    for frame in frames {
+        let x = Tensor::from_data(
+            TensorData::new(frame.to_vec(), [1, 1, n, n]),
+            &Device::flex(),
+        );
+        for (s, v) in sum.iter_mut().zip(to_vec(basis.transform(x))) {
+            *s += f64::from(v) * f64::from(v) / frames.len() as f64;
+        }
+    }
+    let mut mean = shells.mean(&sum);
+    mean.truncate(shells.count() / 2);
+    mean
+}
+
+/// `mean |log10(run / truth)|` over shells 1..=20.
+fn spectrum_error(frames: &[&[f32]], n: usize, truth: &[f64]) -> f64 {
+    let run = shell_power(frames, n);
+    let errors: Vec<f64> = (1..=20)
+        .filter_map(|k| Some((run.get(k)? / truth.get(k)?).log10().abs()))
+        .collect();
+    errors.iter().sum::<f64>() / errors.len() as f64
+}
+
+/// Fourth moment over squared variance, for a field of mean 0.
+fn kurtosis(frames: &[&[f32]]) -> f64 {
+    let (mut two, mut four, mut n) = (0.0, 0.0, 0.0);
+    for v in frames.iter().flat_map(|f| f.iter()) {
+        let s = f64::from(*v) * f64::from(*v);
+        two += s;
+        four += s * s;
+        n += 1.0;
+    }
+    four * n / (two * two)
 }

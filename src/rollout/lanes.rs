@@ -38,11 +38,12 @@ pub struct Lanes {
 }
 
 impl Lanes {
-    /// Makes or reads the start frames. All lanes begin with the same.
+    /// Makes or reads the start frames. All lanes begin with the same. A start file must hold at least `history + 1`
+    /// frames; it gives as many as the discriminators can use.
     ///
     /// # Errors
     /// A start file that cannot be used; a number of members out of range.
-    pub fn start(engine: &mut Engine, spec: &RolloutSpec) -> Result<Self> {
+    pub fn start(engine: &mut Engine, spec: &RolloutSpec, history: usize) -> Result<Self> {
         if !(1..=64).contains(&spec.members) {
             return Err(UserError::new(
                 format!("members cannot be {}", spec.members),
@@ -70,7 +71,7 @@ impl Lanes {
                 (members, truth)
             }
             Some(path) => {
-                let members = start_members(engine, path, spec.members)?;
+                let members = start_members(engine, path, spec.members, history)?;
                 let truth = members
                     .iter()
                     .map(|run| {
@@ -210,19 +211,25 @@ fn start_members(
     engine: &Engine,
     path: &std::path::Path,
     members: usize,
+    history: usize,
 ) -> Result<Vec<Vec<Vec<f32>>>> {
+    let series = data::read_series(path, None)?;
+    let name = path.display().to_string();
+    let past = history.max(series.frames.saturating_sub(1).min(HISTORY - 1));
     let grid = crate::field::Grid::periodic(engine.side());
-    let runs = data::start_frames(path, grid, HISTORY)?;
-    if runs.len() != members && runs.len() != 1 {
+    let start = data::start_from_series(&name, &series, grid, past, members)?;
+    let expected = engine.solver.params().frame_interval();
+    if history > 0 && (start.frame_interval / expected - 1.0).abs() > 0.01 {
         return Err(UserError::new(
-            format!("Cannot start {members} members from {}", path.display()),
-            format!("the file holds {} members", runs.len()),
-            format!("use --members {}, or a file with one member", runs.len()),
+            format!("Cannot start from {name}"),
+            format!(
+                "its frames are {} time units apart, the model's are {expected}",
+                start.frame_interval
+            ),
+            "use a history length of 0, which needs the last frame only, or frames with the model's spacing",
         ));
     }
-    Ok((0..members)
-        .map(|m| runs[m.min(runs.len() - 1)].clone())
-        .collect())
+    Ok(start.members)
 }
 
 /// A frame of the sampled lanes on its way.

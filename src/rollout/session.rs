@@ -69,14 +69,15 @@ impl<'a> Session<'a> {
         let mut engine = Engine::new(&model, compute)?;
         shared.event(Event::Started(Arc::new(engine.facts())));
         say("simulating the start");
-        let (lanes, first_error) = match Lanes::start(&mut engine, &spec) {
+        let m = shared.settings().settings.guidance.history;
+        let (lanes, first_error) = match Lanes::start(&mut engine, &spec, m) {
             Ok(lanes) => (lanes, None),
             Err(e) if spec.start_file.is_some() => {
                 let plain = RolloutSpec {
                     start_file: None,
                     ..spec
                 };
-                (Lanes::start(&mut engine, &plain)?, Some(e))
+                (Lanes::start(&mut engine, &plain, m)?, Some(e))
             }
             Err(e) => return Err(e),
         };
@@ -175,7 +176,8 @@ impl<'a> Session<'a> {
     fn restart(&mut self, spec: &RolloutSpec) {
         self.shared
             .update_progress(|p| p.activity = "simulating the start".into());
-        match Lanes::start(&mut self.engine, spec) {
+        let m = self.shared.settings().settings.guidance.history;
+        match Lanes::start(&mut self.engine, spec, m) {
             Ok(lanes) => {
                 self.lanes = lanes;
                 self.recorder = Recorder::default();
@@ -228,7 +230,12 @@ impl<'a> Session<'a> {
     /// solver's state are made again from them.
     fn resume(&mut self, archive: &Archive) {
         let first = self.lanes.start_frames;
-        let kept: Vec<_> = archive.frames.iter().filter(|f| f.index >= first).cloned().collect();
+        let kept: Vec<_> = archive
+            .frames
+            .iter()
+            .filter(|f| f.index >= first)
+            .cloned()
+            .collect();
         let Some(end) = kept.last().map(|f| f.index + 1) else {
             return;
         };
@@ -269,7 +276,8 @@ impl<'a> Session<'a> {
     fn truncate(&mut self, index: usize) {
         self.current = None;
         let next = (index + 1).clamp(self.lanes.start_frames, self.lanes.next);
-        self.shared.update_archive(|a| a.frames.retain(|f| f.index < next));
+        self.shared
+            .update_archive(|a| a.frames.retain(|f| f.index < next));
         let kept = self.shared.with_archive(|a| a.frames.clone());
         let first = kept.first().map_or(0, |f| f.index);
         let members = |kind: LaneKind, frame: usize| {
@@ -342,10 +350,10 @@ impl<'a> Session<'a> {
             .into_iter()
             .filter(|k| !self.stopped[k.index()])
             .collect();
-        let sampled = 
+        let sampled =
             FrameInProgress::begin(&self.engine, &self.lanes, &kinds, &version.settings, true);
-        let control = self.lanes.is_on(LaneKind::Forecaster)
-            && !self.stopped[LaneKind::Forecaster.index()];
+        let control =
+            self.lanes.is_on(LaneKind::Forecaster) && !self.stopped[LaneKind::Forecaster.index()];
         if sampled.is_none() && !control && self.stopped.iter().any(|s| *s) {
             return Err(UserError::new(
                 "No lane is left to go on with",
@@ -435,7 +443,10 @@ impl<'a> Session<'a> {
 
     /// Number of frame sets that fit the memory limit.
     fn frames_kept(&self) -> usize {
-        let lanes = LaneKind::ALL.iter().filter(|k| self.lanes.is_on(**k)).count();
+        let lanes = LaneKind::ALL
+            .iter()
+            .filter(|k| self.lanes.is_on(**k))
+            .count();
         let cells = self.engine.side() * self.engine.side();
         let bytes = lanes.max(1) * self.lanes.spec.members * cells * size_of::<f32>();
         (self.options.memory_mib.max(16) * 1024 * 1024 / bytes).max(64)

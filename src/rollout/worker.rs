@@ -129,7 +129,12 @@ pub struct Worker {
 
 impl Worker {
     /// Starts the thread. The first rollout begins paused with `spec`; say [`Command::Run`] to make frames.
-    pub fn spawn(options: WorkerOptions, settings: Settings, spec: RolloutSpec, wake: Wake) -> Self {
+    pub fn spawn(
+        options: WorkerOptions,
+        settings: Settings,
+        spec: RolloutSpec,
+        wake: Wake,
+    ) -> Self {
         let (event_tx, events) = sync_channel(CHANNEL);
         let (command_tx, command_rx) = sync_channel(CHANNEL);
         let shared = Arc::new(Shared {

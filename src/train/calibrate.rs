@@ -7,10 +7,10 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::data::Dataset;
 use crate::data::dataset::Part;
+use crate::diffusion::Denoise;
 use crate::diffusion::basis::{Shells, SpectralBasis};
 use crate::diffusion::to_vec;
 use crate::diffusion::two_tower::{Calibration, DEAD_POWER, Forecast};
-use crate::diffusion::Denoise;
 use crate::error::Result;
 use crate::random::{NoiseKey, Stream};
 use crate::rollout::engine::HISTORY;

@@ -1,1 +1,3 @@
-//! (in work)
+//! From data to models.
+
+pub mod calibrate;
