@@ -1,0 +1,229 @@
+//! `train.toml`: everything a training depends on besides the seed and the number of steps given on the command line.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::PairSettings;
+use crate::error::{Result, UserError};
+use crate::nn::{EncoderConfig, UNetConfig};
+
+/// The whole file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainConfig {
+    /// What to train on.
+    pub data: DataConfig,
+    /// How the weights move.
+    #[serde(default)]
+    pub optimizer: OptimizerConfig,
+    /// The image model.
+    pub denoiser: DenoiserTraining,
+    /// The history tower of the two-tower discriminator.
+    pub tower: TowerTraining,
+    /// The paper's encoder discriminator.
+    pub encoder: EncoderTraining,
+}
+
+/// What to train on: simulated on the fly, or the runs of a file (one run = one member).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// Preset of the solver.
+    pub preset: String,
+    /// Number of runs.
+    pub runs: usize,
+    /// The last so many runs are kept for validation.
+    pub validation_runs: usize,
+    /// Frames of each run.
+    pub frames: usize,
+    /// Seed of the simulation.
+    pub seed: u64,
+}
+
+/// AdamW with warm-up, a flat part and a cosine to zero.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OptimizerConfig {
+    /// Largest learning rate.
+    pub learning_rate: f64,
+    /// Steps of linear warm-up.
+    pub warm_up: usize,
+    /// Fraction of all steps after which the cosine begins.
+    pub flat: f64,
+    /// Decay of the first and second moment.
+    pub betas: [f64; 2],
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+    /// Largest norm of the whole gradient.
+    pub clip: f64,
+    /// The moving average of the weights keeps `(1 - 1/t)^power` of itself at step t.
+    pub average_power: i32,
+}
+
+impl Default for OptimizerConfig {
+    fn default() -> Self {
+        Self {
+            learning_rate: 1e-3,
+            warm_up: 200,
+            flat: 0.3,
+            betas: [0.9, 0.99],
+            weight_decay: 0.01,
+            clip: 1.0,
+            average_power: 13,
+        }
+    }
+}
+
+/// Law of the noise level: `ln sigma ~ N(mean, std)`, and log-uniform in a wide range for a share of the rows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoiseLaw {
+    /// Mean of `ln sigma`.
+    pub mean: f64,
+    /// Standard deviation of `ln sigma`.
+    pub std: f64,
+    /// Share of rows whose level is log-uniform in `wide`.
+    #[serde(default)]
+    pub wide_share: f64,
+    /// Range of those rows.
+    #[serde(default = "wide")]
+    pub wide: [f64; 2],
+}
+
+fn wide() -> [f64; 2] {
+    [0.5, 80.0]
+}
+
+/// Training of the denoiser.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DenoiserTraining {
+    /// Steps.
+    pub steps: usize,
+    /// Frames a step.
+    pub batch: usize,
+    /// Seed of weights and draws.
+    pub seed: u64,
+    /// Noise levels.
+    pub noise: NoiseLaw,
+    /// Sizes.
+    pub network: UNetConfig,
+}
+
+/// Training of the history tower.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TowerTraining {
+    /// Steps.
+    pub steps: usize,
+    /// Windows a step.
+    pub batch: usize,
+    /// Seed of weights and draws.
+    pub seed: u64,
+    /// Each row's history carries noise of a level uniform in `[0, history_noise]`.
+    pub history_noise: f64,
+    /// Sizes.
+    pub network: UNetConfig,
+}
+
+/// Training of the encoder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EncoderTraining {
+    /// Steps.
+    pub steps: usize,
+    /// Pairs a step; each has a true and a false candidate.
+    pub batch: usize,
+    /// Seed of weights and draws.
+    pub seed: u64,
+    /// Noise levels of the candidates.
+    pub noise: NoiseLaw,
+    /// As for the tower.
+    pub history_noise: f64,
+    /// Which frames are shown as false successors.
+    pub pairs: PairSettings,
+    /// Sizes.
+    pub network: EncoderConfig,
+}
+
+impl TrainConfig {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// If it cannot be read, is not what it should be, or asks for a network that cannot be built.
+    pub fn read(path: &Path) -> Result<Self> {
+        let headline = || format!("Cannot read the training file {}", path.display());
+        let remedy = "begin with a copy of models/vorticity/train.toml";
+        let text = std::fs::read_to_string(path).map_err(|e| UserError::new(headline(), e, remedy))?;
+        let config: Self =
+            toml::from_str(&text).map_err(|e| UserError::new(headline(), e.message(), remedy))?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// Checks every value against its range.
+    ///
+    /// # Errors
+    /// Names the value.
+    pub fn validate(&self) -> Result<()> {
+        self.denoiser.network.validate()?;
+        self.tower.network.validate()?;
+        self.encoder.network.trunk().validate()?;
+        let o = &self.optimizer;
+        let positive = |v: f64| v.is_finite() && v > 0.0;
+        let laws = [&self.denoiser.noise, &self.encoder.noise];
+        let checks = [
+            (self.denoiser.network.in_channels == 1, "denoiser.network.in_channels must be 1"),
+            (self.tower.network.in_channels == 7, "tower.network.in_channels must be 7: four frames, three masks"),
+            (self.tower.network.embedding == 0, "tower.network.embedding must be 0: the tower sees no noise level"),
+            (
+                self.denoiser.network.out_channels == 1 && self.tower.network.out_channels == 1,
+                "out_channels must be 1",
+            ),
+            (
+                self.denoiser.network.embedding > 0 && self.encoder.network.embedding > 0,
+                "embedding must be at least 1 for a network that sees noise",
+            ),
+            (self.encoder.network.hidden > 0, "encoder.network.hidden must be at least 1"),
+            (
+                self.denoiser.batch > 0 && self.tower.batch > 0 && self.encoder.batch > 0,
+                "batch must be at least 1",
+            ),
+            (
+                positive(o.learning_rate) && positive(o.clip) && o.weight_decay >= 0.0,
+                "learning_rate and clip must be above 0, weight_decay not below",
+            ),
+            (
+                o.betas.iter().all(|b| (0.0..1.0).contains(b)) && (0.0..=1.0).contains(&o.flat),
+                "betas and flat must lie between 0 and 1",
+            ),
+            (
+                laws.iter().all(|n| {
+                    n.mean.is_finite()
+                        && positive(n.std)
+                        && (0.0..=1.0).contains(&n.wide_share)
+                        && positive(n.wide[0])
+                        && n.wide[0] < n.wide[1]
+                        && n.wide[1].is_finite()
+                }),
+                "noise needs a finite mean, std above 0, wide_share in 0..1 and an ascending range wide",
+            ),
+            (
+                self.data.validation_runs > 0 && self.data.validation_runs < self.data.runs,
+                "validation_runs must be at least 1 and leave runs to train on",
+            ),
+            (self.data.frames > 5, "frames must be above 5: a window needs 5"),
+        ];
+        for (fits, what) in checks {
+            if !fits {
+                return Err(UserError::new(
+                    "The training file does not fit",
+                    what,
+                    "correct it, or begin with a copy of models/vorticity/train.toml",
+                ));
+            }
+        }
+        Ok(())
+    }
+}

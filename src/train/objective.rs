@@ -1,0 +1,281 @@
+//! What each network learns. The draws of a step depend on (seed, step) alone.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::config::{DenoiserTraining, EncoderTraining, NoiseLaw, TowerTraining};
+use crate::data::Dataset;
+use crate::nn::{Denoiser, Encoder, HISTORY, HistoryTower};
+use crate::random::{NoiseKey, Stream};
+
+/// Frames (windows, pairs) in the validation set.
+const VALIDATION: usize = 64;
+/// Seed and step of the draws of the validation set: the same in every training.
+const VALIDATION_KEY: (u64, u32) = (0, u32::MAX);
+
+/// One kind of training.
+pub trait Objective {
+    /// The network.
+    type Network: Module;
+
+    /// Short name: file name of the weights, first line of the log.
+    fn name(&self) -> &'static str;
+
+    /// A network with first weights of `seed`.
+    fn network(&self, seed: u64, device: &Device) -> Self::Network;
+
+    /// The loss of the batch of one step.
+    fn loss(&self, network: &Self::Network, data: &Dataset, seed: u64, step: u32, device: &Device) -> Tensor<1>;
+
+    /// The loss on the fixed validation set.
+    fn validation(&self, network: &Self::Network, data: &Dataset, device: &Device) -> f64;
+}
+
+/// What a draw is for: the member number of its noise key.
+#[derive(Clone, Copy)]
+enum Draw {
+    Level = 1,
+    Wide = 2,
+    Noise = 3,
+    History = 4,
+    HistoryLevel = 5,
+    Length = 6,
+}
+
+fn key(seed: u64, step: u32, what: Draw) -> NoiseKey {
+    NoiseKey {
+        seed,
+        stream: Stream::Training,
+        member: what as u32,
+        frame: step,
+        step: 0,
+    }
+}
+
+fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D], device: &Device) -> Tensor<D> {
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+fn noise(seed: u64, step: u32, what: Draw, shape: [usize; 4], device: &Device) -> Tensor<4> {
+    let values = key(seed, step, what).normal_f32(shape.iter().product());
+    tensor(values, shape, device)
+}
+
+/// Noise levels of `n` rows.
+fn levels(law: &NoiseLaw, seed: u64, step: u32, n: usize) -> Vec<f32> {
+    let mut normal = vec![0.0; n];
+    key(seed, step, Draw::Level).normal_f64(&mut normal);
+    let uniform = key(seed, step, Draw::Wide).uniform(2 * n);
+    let [lo, hi] = law.wide.map(f64::ln);
+    normal
+        .iter()
+        .zip(uniform.chunks_exact(2))
+        .map(|(z, u)| {
+            let ln = if u[0] < law.wide_share {
+                lo + (hi - lo) * u[1]
+            } else {
+                law.mean + law.std * z
+            };
+            ln.exp() as f32
+        })
+        .collect()
+}
+
+/// History lengths of `n` rows.
+fn lengths(seed: u64, step: u32, n: usize) -> Vec<usize> {
+    key(seed, step, Draw::Length)
+        .uniform(n)
+        .into_iter()
+        .map(|u| ((u * HISTORY as f64) as usize).min(HISTORY - 1))
+        .collect()
+}
+
+/// Adds noise of a level uniform in `[0, largest]` by row to a history.
+fn blurred(history: Tensor<4>, largest: f64, seed: u64, step: u32) -> Tensor<4> {
+    if largest == 0.0 {
+        return history;
+    }
+    let (shape, device) = (history.dims(), history.device());
+    let level = key(seed, step, Draw::HistoryLevel)
+        .uniform(shape[0])
+        .into_iter()
+        .map(|u| (u * largest) as f32)
+        .collect();
+    let level = tensor(level, [shape[0], 1, 1, 1], &device);
+    history + noise(seed, step, Draw::History, shape, &device) * level
+}
+
+/// Denoising score matching with the weight `(s^2 + sd^2) / (s sd)^2` (Karras et al. 2022).
+pub struct DenoiserObjective<'a>(pub &'a DenoiserTraining);
+
+impl DenoiserObjective<'_> {
+    fn weighted(&self, net: &Denoiser, x: Tensor<4>, levels: &[f32], noise: Tensor<4>) -> Tensor<1> {
+        let (n, device) = (levels.len(), x.device());
+        let sigma = tensor(levels.to_vec(), [n], &device);
+        let data = net.sigma_data();
+        let weight = levels
+            .iter()
+            .map(|s| (s * s + data * data) / (s * data).powi(2))
+            .collect();
+        let wide = sigma.clone().reshape([n, 1, 1, 1]);
+        let estimate = net.forward(x.clone() + noise * wide, sigma);
+        ((estimate - x).square() * tensor(weight, [n, 1, 1, 1], &device)).mean()
+    }
+}
+
+impl Objective for DenoiserObjective<'_> {
+    type Network = Denoiser;
+
+    fn name(&self) -> &'static str {
+        "denoiser"
+    }
+
+    fn network(&self, seed: u64, device: &Device) -> Denoiser {
+        let sigma_data = crate::data::dataset::NORMALISED_STD as f32;
+        Denoiser::seeded(&self.0.network, sigma_data, seed, device)
+    }
+
+    fn loss(&self, net: &Denoiser, data: &Dataset, seed: u64, step: u32, device: &Device) -> Tensor<1> {
+        let n = self.0.batch;
+        let shape = [n, 1, data.grid().ny, data.grid().nx];
+        let x = tensor(data.batch_frames(step, n, true), shape, device);
+        let levels = levels(&self.0.noise, seed, step, n);
+        self.weighted(net, x, &levels, noise(seed, step, Draw::Noise, shape, device))
+    }
+
+    fn validation(&self, net: &Denoiser, data: &Dataset, device: &Device) -> f64 {
+        let shape = [VALIDATION, 1, data.grid().ny, data.grid().nx];
+        let (seed, step) = VALIDATION_KEY;
+        let x = tensor(data.validation_windows(VALIDATION, 0), shape, device);
+        let levels = levels(&self.0.noise, seed, step, VALIDATION);
+        let noise = noise(seed, step, Draw::Noise, shape, device);
+        in_batches(VALIDATION, self.0.batch, |rows| {
+            let part = |t: &Tensor<4>| t.clone().slice([rows.clone()]);
+            self.weighted(net, part(&x), &levels[rows.clone()], part(&noise))
+        })
+    }
+}
+
+/// Mean of a loss over a set, evaluated in pieces.
+fn in_batches(total: usize, batch: usize, loss: impl Fn(std::ops::Range<usize>) -> Tensor<1>) -> f64 {
+    let mut sum = 0.0;
+    for start in (0..total).step_by(batch) {
+        let rows = start..(start + batch).min(total);
+        let weight = rows.len() as f64;
+        sum += weight * f64::from(loss(rows).into_scalar::<f32>());
+    }
+    sum / total as f64
+}
+
+/// Mean squared error of the forecast: its minimum is the mean of the next frame given the history.
+pub struct TowerObjective<'a>(pub &'a TowerTraining);
+
+impl Objective for TowerObjective<'_> {
+    type Network = HistoryTower;
+
+    fn name(&self) -> &'static str {
+        "tower"
+    }
+
+    fn network(&self, seed: u64, device: &Device) -> HistoryTower {
+        HistoryTower::seeded(&self.0.network, seed, device)
+    }
+
+    fn loss(&self, net: &HistoryTower, data: &Dataset, seed: u64, step: u32, device: &Device) -> Tensor<1> {
+        let n = self.0.batch;
+        let shape = [n, HISTORY + 1, data.grid().ny, data.grid().nx];
+        let window = tensor(data.batch_windows(step, n, HISTORY, true), shape, device);
+        let next = window.clone().narrow(1, 0, 1);
+        let history = blurred(window.narrow(1, 1, HISTORY), self.0.history_noise, seed, step);
+        let m = lengths(seed, step, n);
+        (net.forward(history, &m) - next).square().mean()
+    }
+
+    fn validation(&self, net: &HistoryTower, data: &Dataset, device: &Device) -> f64 {
+        let shape = [VALIDATION, HISTORY + 1, data.grid().ny, data.grid().nx];
+        let window = tensor(data.validation_windows(VALIDATION, HISTORY), shape, device);
+        in_batches(VALIDATION, self.0.batch, |rows| {
+            let m: Vec<usize> = rows.clone().map(|row| row / 6 % HISTORY).collect();
+            let window = window.clone().slice([rows]);
+            let next = window.clone().narrow(1, 0, 1);
+            (net.forward(window.narrow(1, 1, HISTORY), &m) - next)
+                .square()
+                .mean()
+        })
+    }
+}
+
+/// Binary cross-entropy between true and false successors at equal noise (Hess et al. 2025).
+pub struct EncoderObjective<'a>(pub &'a EncoderTraining);
+
+impl EncoderObjective<'_> {
+    /// Cross-entropy of `n` true candidates followed by their `n` false ones.
+    fn cross_entropy(&self, net: &Encoder, candidates: Tensor<4>, history: Tensor<4>, m: &[usize], levels: &[f32]) -> Tensor<1> {
+        let (n, device) = (levels.len(), history.device());
+        let twice = |v: &[f32]| [v, v].concat();
+        let sigma = tensor(twice(levels), [2 * n], &device);
+        let history = Tensor::cat(vec![history.clone(), history], 0);
+        let logits = net.logits(candidates, history, &[m, m].concat(), sigma);
+        // -ln D for the true ones, -ln(1 - D) for the false: softplus of the logit with the wrong sign.
+        let sign = tensor([vec![-1.0; n], vec![1.0; n]].concat(), [2 * n], &device);
+        let wrong = logits * sign;
+        let rest = ((-wrong.clone().abs()).exp() + 1.0).log();
+        (wrong.clamp_min(0.0) + rest).mean()
+    }
+}
+
+impl Objective for EncoderObjective<'_> {
+    type Network = Encoder;
+
+    fn name(&self) -> &'static str {
+        "encoder"
+    }
+
+    fn network(&self, seed: u64, device: &Device) -> Encoder {
+        Encoder::seeded(&self.0.network, seed, device)
+    }
+
+    fn loss(&self, net: &Encoder, data: &Dataset, seed: u64, step: u32, device: &Device) -> Tensor<1> {
+        let n = self.0.batch;
+        let pairs = data.batch_pairs(step, n, HISTORY, &self.0.pairs, true);
+        let (ny, nx) = pairs.shape;
+        let history = tensor(pairs.history, [n, HISTORY, ny, nx], device);
+        let history = blurred(history, self.0.history_noise, seed, step);
+        let shape = [2 * n, 1, ny, nx];
+        let clean = tensor([pairs.positive, pairs.negative].concat(), shape, device);
+        let levels = levels(&self.0.noise, seed, step, n);
+        let wide = tensor([&levels[..], &levels].concat(), [2 * n, 1, 1, 1], device);
+        let noised = clean + noise(seed, step, Draw::Noise, shape, device) * wide;
+        let m = lengths(seed, step, n);
+        self.cross_entropy(net, noised, history, &m, &levels)
+    }
+
+    fn validation(&self, net: &Encoder, data: &Dataset, device: &Device) -> f64 {
+        // False successors of the validation set: the frame two steps on, and frames of other windows.
+        let (ny, nx) = (data.grid().ny, data.grid().nx);
+        let (seed, step) = VALIDATION_KEY;
+        let window = data.validation_windows(VALIDATION, HISTORY + 1);
+        let shape = [VALIDATION, HISTORY + 2, ny, nx];
+        let window = tensor(window, shape, device);
+        let frame = |age: usize| window.clone().narrow(1, age, 1);
+        let history = window.clone().narrow(1, 2, HISTORY);
+        let half = VALIDATION / 2;
+        let other = frame(1);
+        let rolled = Tensor::cat(
+            vec![other.clone().narrow(0, half, half), other.narrow(0, 0, half)],
+            0,
+        );
+        let falses = Tensor::cat(vec![frame(0).narrow(0, 0, half), rolled.narrow(0, half, half)], 0);
+        let levels = levels(&self.0.noise, seed, step, VALIDATION);
+        let wide = tensor(levels.clone(), [VALIDATION, 1, 1, 1], device);
+        let noise = noise(seed, step, Draw::Noise, [2 * VALIDATION, 1, ny, nx], device);
+        let trues = frame(1) + noise.clone().narrow(0, 0, VALIDATION) * wide.clone();
+        let falses = falses + noise.narrow(0, VALIDATION, VALIDATION) * wide;
+        in_batches(VALIDATION, self.0.batch, |rows| {
+            let part = |t: &Tensor<4>| t.clone().slice([rows.clone()]);
+            let m: Vec<usize> = rows.clone().map(|row| row / 6 % HISTORY).collect();
+            let candidates = Tensor::cat(vec![part(&trues), part(&falses)], 0);
+            self.cross_entropy(net, candidates, part(&history), &m, &levels[rows.clone()])
+        })
+    }
+}

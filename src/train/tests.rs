@@ -1,0 +1,269 @@
+//! Resuming gives the same bits; a short training learns; what cannot be resumed is refused.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use burn::tensor::Device;
+
+use super::checkpoint::Checkpoint;
+use super::config::{DataConfig, NoiseLaw, OptimizerConfig};
+use super::config::{DenoiserTraining, EncoderTraining, TowerTraining};
+use super::objective::{DenoiserObjective, EncoderObjective, Objective, TowerObjective};
+use super::session::{CHECKPOINT, LOG, Options, Outcome, train};
+use super::{TrainConfig, load_data};
+use crate::data::{Dataset, PairSettings, Series};
+use crate::field::Grid;
+use crate::nn::{EncoderConfig, UNetConfig};
+use crate::random::{NoiseKey, Stream};
+
+/// Smooth random waves that travel: small, and there is something to learn.
+fn data() -> Dataset {
+    let (n, runs, frames) = (16, 3, 12);
+    let mut values = Vec::new();
+    for run in 0..runs {
+        let key = NoiseKey {
+            seed: 5,
+            stream: Stream::Test,
+            member: run,
+            frame: 0,
+            step: 0,
+        };
+        let u = key.uniform(8);
+        for frame in 0..frames {
+            for y in 0..n {
+                for x in 0..n {
+                    let (y, x) = (f64::from(y), f64::from(x));
+                    let wave = |k: f64, l: f64, phase: f64| {
+                        (std::f64::consts::TAU * ((k * x + l * y) / f64::from(n) + phase + 0.05 * f64::from(frame))).sin()
+                    };
+                    values.push((wave(1.0, 1.0, u[0]) + wave(2.0, -1.0, u[1]) + u[2]) as f32);
+                }
+            }
+        }
+    }
+    let mut series = Series::new(Grid::periodic(n as usize), runs as usize, frames as usize, 0.1, values);
+    series.start_frames = 1;
+    Dataset::new(series, 1, None, 3).expect("a dataset")
+}
+
+fn small(in_channels: usize, embedding: usize) -> UNetConfig {
+    UNetConfig {
+        channels: vec![8, 16],
+        blocks: vec![1, 1],
+        up_blocks: vec![1],
+        attention: vec![false, true],
+        ..UNetConfig::vorticity(in_channels, embedding)
+    }
+}
+
+fn law() -> NoiseLaw {
+    NoiseLaw {
+        mean: -1.2,
+        std: 1.2,
+        wide_share: 0.2,
+        wide: [0.5, 80.0],
+    }
+}
+
+fn denoiser() -> DenoiserTraining {
+    DenoiserTraining {
+        steps: 6,
+        batch: 3,
+        seed: 2,
+        noise: law(),
+        network: small(1, 16),
+    }
+}
+
+fn tower() -> TowerTraining {
+    TowerTraining {
+        steps: 6,
+        batch: 3,
+        seed: 2,
+        history_noise: 0.03,
+        network: small(7, 0),
+    }
+}
+
+fn encoder() -> EncoderTraining {
+    EncoderTraining {
+        steps: 6,
+        batch: 2,
+        seed: 2,
+        noise: law(),
+        history_noise: 0.01,
+        pairs: PairSettings::default(),
+        network: EncoderConfig {
+            channels: vec![8, 16],
+            blocks: vec![1, 1],
+            attention: vec![false, true],
+            embedding: 16,
+            hidden: 16,
+            ..EncoderConfig::vorticity()
+        },
+    }
+}
+
+struct Run<'a> {
+    steps: usize,
+    stop_after: usize,
+    resume: bool,
+    seed: u64,
+    out: &'a Path,
+}
+
+fn run<O: Objective>(objective: &O, data: &Dataset, run: Run) -> crate::error::Result<Outcome> {
+    let stop = AtomicBool::new(false);
+    let optimizer = OptimizerConfig {
+        warm_up: 2,
+        ..OptimizerConfig::default()
+    };
+    train(
+        objective,
+        data,
+        4,
+        Options {
+            optimizer: &optimizer,
+            steps: run.steps,
+            seed: run.seed,
+            out: run.out,
+            resume: run.resume,
+            device: Device::flex(),
+            log_every: 2,
+            checkpoint_every: Duration::from_secs(3600),
+            recipe: serde_json::json!("test"),
+            stop: &stop,
+            progress: &mut |report| stop.store(report.step >= run.stop_after, Ordering::Relaxed),
+        },
+    )
+}
+
+fn resumed_equals_straight<O: Objective>(objective: &O) {
+    let data = data();
+    let folder = tempfile::tempdir().expect("a folder");
+    let (a, b) = (folder.path().join("a"), folder.path().join("b"));
+    let options = |out, stop_after, resume| Run {
+        steps: 6,
+        stop_after,
+        resume,
+        seed: 2,
+        out,
+    };
+    let straight = run(objective, &data, options(&a, 99, false)).expect("trained");
+    assert!(matches!(straight, Outcome::Finished(_)));
+    let half = run(objective, &data, options(&b, 3, false)).expect("stopped");
+    assert_eq!(half, Outcome::Stopped(3));
+    run(objective, &data, options(&b, 99, true)).expect("resumed");
+    let state = |folder: &Path| {
+        let saved = Checkpoint::read(&folder.join(CHECKPOINT)).expect("a checkpoint");
+        saved.state
+    };
+    let (one, two) = (state(&a), state(&b));
+    assert_eq!(one.step, 6);
+    assert!(one == two, "the states differ");
+    let weights = |folder: &Path| {
+        std::fs::read(folder.join(format!("{}.safetensors", objective.name()))).expect("weights")
+    };
+    assert!(weights(&a) == weights(&b), "the weights differ");
+    let rows = |folder: &Path| {
+        let text = std::fs::read_to_string(folder.join(LOG)).expect("a log");
+        text.lines().count()
+    };
+    assert_eq!((rows(&a), rows(&b)), (4, 4));
+}
+
+#[test]
+fn denoiser_resumes_bit_for_bit() {
+    resumed_equals_straight(&DenoiserObjective(&denoiser()));
+}
+
+#[test]
+fn tower_resumes_bit_for_bit() {
+    resumed_equals_straight(&TowerObjective(&tower()));
+}
+
+#[test]
+fn encoder_resumes_bit_for_bit() {
+    resumed_equals_straight(&EncoderObjective(&encoder()));
+}
+
+#[test]
+fn tower_learns_the_waves() {
+    let (data, config) = (data(), tower());
+    let objective = TowerObjective(&config);
+    let folder = tempfile::tempdir().expect("a folder");
+    let device = Device::flex();
+    let before = objective.validation(&objective.network(2, &device), &data, &device);
+    let options = Run {
+        steps: 150,
+        stop_after: 999,
+        resume: false,
+        seed: 2,
+        out: folder.path(),
+    };
+    let Outcome::Finished(file) = run(&objective, &data, options).expect("trained") else {
+        panic!("not finished");
+    };
+    let bytes = std::fs::read(file).expect("weights");
+    let net = crate::nn::weights::load(objective.network(0, &device), &bytes, "tower", &device).expect("loaded");
+    let after = objective.validation(&net, &data, &device);
+    assert!(after < 0.3 * before, "{before} to {after}");
+}
+
+#[test]
+fn another_training_cannot_be_resumed() {
+    let (data, config) = (data(), tower());
+    let objective = TowerObjective(&config);
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = |steps, seed, resume| Run {
+        steps,
+        stop_after: 2,
+        resume,
+        seed,
+        out: folder.path(),
+    };
+    let missing = run(&objective, &data, options(6, 2, true)).expect_err("nothing there");
+    assert!(missing.headline.contains("Cannot resume"), "{missing}");
+    run(&objective, &data, options(6, 2, false)).expect("stopped");
+    for other in [options(7, 2, true), options(6, 3, true)] {
+        let error = run(&objective, &data, other).expect_err("another training");
+        assert!(error.headline.contains("Cannot resume"), "{error}");
+    }
+    let path = folder.path().join(CHECKPOINT);
+    let bytes = std::fs::read(&path).expect("a checkpoint");
+    std::fs::write(&path, &bytes[..bytes.len() / 3]).expect("cut");
+    let error = run(&objective, &data, options(6, 2, true)).expect_err("cut file");
+    assert!(error.cause.contains("whole checkpoint"), "{error}");
+}
+
+#[test]
+fn the_shipped_training_file_is_read_and_bad_values_are_named() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/vorticity/train.toml");
+    let good = TrainConfig::read(&path).expect("the shipped training file");
+    assert_eq!(good.denoiser.network, UNetConfig::vorticity(1, 128));
+    assert_eq!(good.tower.network, UNetConfig::vorticity(7, 0));
+    let mut bad = good.clone();
+    bad.encoder.noise.std = -1.0;
+    assert!(bad.validate().expect_err("std").cause.contains("std"));
+    let mut bad = good;
+    bad.data.validation_runs = bad.data.runs;
+    assert!(bad.validate().expect_err("runs").cause.contains("validation_runs"));
+    let error = TrainConfig::read(Path::new("/nowhere/train.toml")).expect_err("no file");
+    assert!(error.headline.contains("train.toml"));
+}
+
+#[test]
+fn data_are_simulated_and_a_stop_is_heard() {
+    let config = DataConfig {
+        preset: "vorticity-64".into(),
+        runs: 2,
+        validation_runs: 1,
+        frames: 2,
+        seed: 1,
+    };
+    let stopped = AtomicBool::new(true);
+    assert!(load_data(&config, None, 0, &stopped, &|_| ()).is_err());
+    let missing = Path::new("/nowhere/run.nc");
+    assert!(load_data(&config, Some(missing), 0, &AtomicBool::new(false), &|_| ()).is_err());
+}
