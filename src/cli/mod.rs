@@ -1,13 +1,19 @@
 //! The command line: without a command the window opens.
 
+pub mod calibrate;
+pub mod devices;
+pub mod models;
 pub mod progress;
+pub mod rollout;
 pub mod simulate;
+pub mod train;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::error::Result;
+use crate::rollout::settings::DiscriminatorKind;
 
 /// Watch time appear in a still-image model of turbulence.
 ///
@@ -35,10 +41,36 @@ pub struct Cli {
 /// Each command holds the arguments of its file.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Make frames with the guided image model and write them to a NetCDF file
+    Rollout(rollout::RolloutArgs),
     /// Run the Navier-Stokes solver and write its frames to a NetCDF file
     Simulate(simulate::SimulateArgs),
     /// Continue given frames with the solver by one frame each
     Step(simulate::StepArgs),
+    /// Train a network, or put a model folder together
+    #[command(subcommand)]
+    Train(TrainCommand),
+    /// List the shipped models, or show a model's card
+    Models(models::ModelsArgs),
+    /// List the graphics adapters, and say where a rollout would compute
+    Devices(devices::DevicesArgs),
+}
+
+/// What to train.
+#[derive(Debug, Subcommand)]
+pub enum TrainCommand {
+    /// Train the image model
+    Denoiser(train::TrainArgs),
+    /// Train a discriminator: the history tower of two-tower, or the paper's encoder
+    Discriminator {
+        /// Which discriminator
+        #[arg(long, value_enum, default_value = "two-tower")]
+        kind: DiscriminatorKind,
+        #[command(flatten)]
+        args: train::TrainArgs,
+    },
+    /// Calibrate the two-tower discriminator and put a model folder together
+    Calibrate(calibrate::CalibrateArgs),
 }
 
 /// Parses the arguments, runs the command, prints an error if there is one.
@@ -61,5 +93,15 @@ fn run(cli: Cli) -> Result<u8> {
         }
         Some(Command::Simulate(args)) => simulate::run(&args),
         Some(Command::Step(args)) => simulate::run_step(&args),
+        Some(Command::Rollout(args)) => rollout::run(&args),
+        Some(Command::Models(args)) => models::run(&args),
+        Some(Command::Devices(args)) => devices::run(&args),
+        Some(Command::Train(TrainCommand::Denoiser(args))) => {
+            train::run(train::Target::Denoiser, &args).map(|()| 0)
+        }
+        Some(Command::Train(TrainCommand::Discriminator { kind, args })) => {
+            train::run(kind.into(), &args).map(|()| 0)
+        }
+        Some(Command::Train(TrainCommand::Calibrate(args))) => calibrate::run(&args),
     }
 }

@@ -156,7 +156,9 @@ fn settings(args: &RolloutArgs, model: &Model) -> Settings {
             sigma_min: args.sigma_min,
             sigma_max: args.sigma_max,
             churn: args.churn,
-            start: args.warm_start.map_or(Start::Noise, |sigma| Start::Warm { sigma }),
+            start: args
+                .warm_start
+                .map_or(Start::Noise, |sigma| Start::Warm { sigma }),
             ..SamplerSettings::default()
         },
         ..Settings::default()
@@ -168,7 +170,13 @@ fn report(args: &RolloutArgs, engine: &Engine, run: &HeadlessRun) -> Result<u8> 
     let seconds = median(&run.frame_seconds);
     let truth = &engine.card.truth;
     let f = &run.figures;
-    let round = |v: f64| if v.is_finite() { serde_json::json!(v) } else { serde_json::Value::Null };
+    let round = |v: f64| {
+        if v.is_finite() {
+            serde_json::json!(v)
+        } else {
+            serde_json::Value::Null
+        }
+    };
     let list = |v: &[f64]| v.iter().map(|x| round(*x)).collect::<Vec<_>>();
     let object = serde_json::json!({
         "frames": generated,
@@ -197,8 +205,17 @@ fn report(args: &RolloutArgs, engine: &Engine, run: &HeadlessRun) -> Result<u8> 
     if args.json {
         println!("{object}");
     } else {
-        println!("{generated} frames of {} members in {}", run.series.members, args.out.display());
-        println!("  {:.2} frames/s on {} ({:.0} % of it guidance)", 1.0 / seconds, engine.compute.name, 100.0 * run.guidance_share);
+        println!(
+            "{generated} frames of {} members in {}",
+            run.series.members,
+            args.out.display()
+        );
+        println!(
+            "  {:.2} frames/s on {} ({:.0} % of it guidance)",
+            1.0 / seconds,
+            engine.compute.name,
+            100.0 * run.guidance_share
+        );
         println!("                       run    truth");
         let row = |name: &str, a: f64, b: f64| println!("  {name:<17} {a:>7.3}  {b:>7.3}");
         row("autocorr. lag 1", f.acf[1], truth.acf[1]);
@@ -206,19 +223,29 @@ fn report(args: &RolloutArgs, engine: &Engine, run: &HeadlessRun) -> Result<u8> 
         row("a", f.a, 1.0);
         row("residual", f.residual, truth.residual);
         row("std ratio", f.std_ratio, 1.0);
-        println!("  acf error {:.4} (lags 1-10), spectrum error {:.4} (shells 1-20)", run.acf_mae(&truth.acf), run.spectrum_error);
+        println!(
+            "  acf error {:.4} (lags 1-10), spectrum error {:.4} (shells 1-20)",
+            run.acf_mae(&truth.acf),
+            run.spectrum_error
+        );
     }
     if let Some((frame, what)) = &run.blow_up {
         let error = UserError::new(
             format!("The rollout blew up at generated frame {}", frame + 1),
             format!("guidance strength {}: {what}", run.strength),
-            format!("the frames before it are in {}; use a smaller --guidance", args.out.display()),
+            format!(
+                "the frames before it are in {}; use a smaller --guidance",
+                args.out.display()
+            ),
         );
         eprintln!("{error}");
         return Ok(3);
     }
     if run.interrupted {
-        eprintln!("stopped; the frames made so far are in {}", args.out.display());
+        eprintln!(
+            "stopped; the frames made so far are in {}",
+            args.out.display()
+        );
         return Ok(3);
     }
     Ok(0)

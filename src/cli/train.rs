@@ -140,14 +140,25 @@ impl Run<'_> {
             .clone()
             .unwrap_or_else(|| PathBuf::from("runs").join(objective.name()));
         let device = device::select(args.device)?;
-        eprintln!("{} on {}; output in {}", objective.name(), device.name, out.display());
+        eprintln!(
+            "{} on {}; output in {}",
+            objective.name(),
+            device.name,
+            out.display()
+        );
         if let Some(note) = &device.note {
             eprintln!("note: {note}");
         }
         let bar = bar("simulating the data");
-        let data = load_data(&self.config.data, args.data.as_deref(), seed, self.stop, &|f| {
-            bar.set_position((1000.0 * f) as u64);
-        });
+        let data = load_data(
+            &self.config.data,
+            args.data.as_deref(),
+            seed,
+            self.stop,
+            &|f| {
+                bar.set_position((1000.0 * f) as u64);
+            },
+        );
         bar.finish_and_clear();
         let data = data?;
         let bar = self::bar("training");

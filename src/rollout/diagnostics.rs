@@ -87,6 +87,11 @@ impl LaneStream {
         }
     }
 
+    /// Adds another stream's sums, as of another run under the same law.
+    pub fn join(&mut self, other: &Self) {
+        self.contributions.extend_from_slice(&other.contributions);
+    }
+
     /// Forgets the generated frames from number `generated` on; `recent` are the frames before it, newest first.
     pub fn truncate(&mut self, generated: usize, recent: VecDeque<Vec<Arc<[f32]>>>) {
         self.contributions.truncate(generated);

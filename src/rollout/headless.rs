@@ -220,7 +220,7 @@ fn spectrum_error(frames: &[&[f32]], n: usize, truth: &[f64]) -> f64 {
 }
 
 /// Fourth moment over squared variance, for a field of mean 0.
-fn kurtosis(frames: &[&[f32]]) -> f64 {
+pub fn kurtosis(frames: &[&[f32]]) -> f64 {
     let (mut two, mut four, mut n) = (0.0, 0.0, 0.0);
     for v in frames.iter().flat_map(|f| f.iter()) {
         let s = f64::from(*v) * f64::from(*v);

@@ -77,7 +77,8 @@ impl Checkpoint {
             )
         };
         let bytes = std::fs::read(path).map_err(|e| error(e.to_string()))?;
-        let broken = |e: safetensors::SafeTensorError| error(format!("it is not a whole checkpoint: {e}"));
+        let broken =
+            |e: safetensors::SafeTensorError| error(format!("it is not a whole checkpoint: {e}"));
         let file = safetensors::SafeTensors::deserialize(&bytes).map_err(broken)?;
         let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).map_err(broken)?;
         let facts = header.metadata().clone().unwrap_or_default();
@@ -95,7 +96,9 @@ impl Checkpoint {
         let vector = |name: &str| {
             let view = file.tensor(name).map_err(broken)?;
             if view.dtype() != Dtype::F32 {
-                return Err(error(format!("its tensor {name} is not in single precision")));
+                return Err(error(format!(
+                    "its tensor {name} is not in single precision"
+                )));
             }
             Ok(view
                 .data()

@@ -155,7 +155,8 @@ impl TrainConfig {
     pub fn read(path: &Path) -> Result<Self> {
         let headline = || format!("Cannot read the training file {}", path.display());
         let remedy = "begin with a copy of models/vorticity/train.toml";
-        let text = std::fs::read_to_string(path).map_err(|e| UserError::new(headline(), e, remedy))?;
+        let text =
+            std::fs::read_to_string(path).map_err(|e| UserError::new(headline(), e, remedy))?;
         let config: Self =
             toml::from_str(&text).map_err(|e| UserError::new(headline(), e.message(), remedy))?;
         config.validate()?;
@@ -174,9 +175,18 @@ impl TrainConfig {
         let positive = |v: f64| v.is_finite() && v > 0.0;
         let laws = [&self.denoiser.noise, &self.encoder.noise];
         let checks = [
-            (self.denoiser.network.in_channels == 1, "denoiser.network.in_channels must be 1"),
-            (self.tower.network.in_channels == 7, "tower.network.in_channels must be 7: four frames, three masks"),
-            (self.tower.network.embedding == 0, "tower.network.embedding must be 0: the tower sees no noise level"),
+            (
+                self.denoiser.network.in_channels == 1,
+                "denoiser.network.in_channels must be 1",
+            ),
+            (
+                self.tower.network.in_channels == 7,
+                "tower.network.in_channels must be 7: four frames, three masks",
+            ),
+            (
+                self.tower.network.embedding == 0,
+                "tower.network.embedding must be 0: the tower sees no noise level",
+            ),
             (
                 self.denoiser.network.out_channels == 1 && self.tower.network.out_channels == 1,
                 "out_channels must be 1",
@@ -185,7 +195,10 @@ impl TrainConfig {
                 self.denoiser.network.embedding > 0 && self.encoder.network.embedding > 0,
                 "embedding must be at least 1 for a network that sees noise",
             ),
-            (self.encoder.network.hidden > 0, "encoder.network.hidden must be at least 1"),
+            (
+                self.encoder.network.hidden > 0,
+                "encoder.network.hidden must be at least 1",
+            ),
             (
                 self.denoiser.batch > 0 && self.tower.batch > 0 && self.encoder.batch > 0,
                 "batch must be at least 1",
@@ -213,7 +226,10 @@ impl TrainConfig {
                 self.data.validation_runs > 0 && self.data.validation_runs < self.data.runs,
                 "validation_runs must be at least 1 and leave runs to train on",
             ),
-            (self.data.frames > 5, "frames must be above 5: a window needs 5"),
+            (
+                self.data.frames > 5,
+                "frames must be above 5: a window needs 5",
+            ),
         ];
         for (fits, what) in checks {
             if !fits {

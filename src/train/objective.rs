@@ -25,7 +25,14 @@ pub trait Objective {
     fn network(&self, seed: u64, device: &Device) -> Self::Network;
 
     /// The loss of the batch of one step.
-    fn loss(&self, network: &Self::Network, data: &Dataset, seed: u64, step: u32, device: &Device) -> Tensor<1>;
+    fn loss(
+        &self,
+        network: &Self::Network,
+        data: &Dataset,
+        seed: u64,
+        step: u32,
+        device: &Device,
+    ) -> Tensor<1>;
 
     /// The loss on the fixed validation set.
     fn validation(&self, network: &Self::Network, data: &Dataset, device: &Device) -> f64;
@@ -109,7 +116,13 @@ fn blurred(history: Tensor<4>, largest: f64, seed: u64, step: u32) -> Tensor<4> 
 pub struct DenoiserObjective<'a>(pub &'a DenoiserTraining);
 
 impl DenoiserObjective<'_> {
-    fn weighted(&self, net: &Denoiser, x: Tensor<4>, levels: &[f32], noise: Tensor<4>) -> Tensor<1> {
+    fn weighted(
+        &self,
+        net: &Denoiser,
+        x: Tensor<4>,
+        levels: &[f32],
+        noise: Tensor<4>,
+    ) -> Tensor<1> {
         let (n, device) = (levels.len(), x.device());
         let sigma = tensor(levels.to_vec(), [n], &device);
         let data = net.sigma_data();
@@ -135,12 +148,24 @@ impl Objective for DenoiserObjective<'_> {
         Denoiser::seeded(&self.0.network, sigma_data, seed, device)
     }
 
-    fn loss(&self, net: &Denoiser, data: &Dataset, seed: u64, step: u32, device: &Device) -> Tensor<1> {
+    fn loss(
+        &self,
+        net: &Denoiser,
+        data: &Dataset,
+        seed: u64,
+        step: u32,
+        device: &Device,
+    ) -> Tensor<1> {
         let n = self.0.batch;
         let shape = [n, 1, data.grid().ny, data.grid().nx];
         let x = tensor(data.batch_frames(step, n, true), shape, device);
         let levels = levels(&self.0.noise, seed, step, n);
-        self.weighted(net, x, &levels, noise(seed, step, Draw::Noise, shape, device))
+        self.weighted(
+            net,
+            x,
+            &levels,
+            noise(seed, step, Draw::Noise, shape, device),
+        )
     }
 
     fn validation(&self, net: &Denoiser, data: &Dataset, device: &Device) -> f64 {
@@ -157,7 +182,11 @@ impl Objective for DenoiserObjective<'_> {
 }
 
 /// Mean of a loss over a set, evaluated in pieces.
-fn in_batches(total: usize, batch: usize, loss: impl Fn(std::ops::Range<usize>) -> Tensor<1>) -> f64 {
+fn in_batches(
+    total: usize,
+    batch: usize,
+    loss: impl Fn(std::ops::Range<usize>) -> Tensor<1>,
+) -> f64 {
     let mut sum = 0.0;
     for start in (0..total).step_by(batch) {
         let rows = start..(start + batch).min(total);
@@ -181,12 +210,24 @@ impl Objective for TowerObjective<'_> {
         HistoryTower::seeded(&self.0.network, seed, device)
     }
 
-    fn loss(&self, net: &HistoryTower, data: &Dataset, seed: u64, step: u32, device: &Device) -> Tensor<1> {
+    fn loss(
+        &self,
+        net: &HistoryTower,
+        data: &Dataset,
+        seed: u64,
+        step: u32,
+        device: &Device,
+    ) -> Tensor<1> {
         let n = self.0.batch;
         let shape = [n, HISTORY + 1, data.grid().ny, data.grid().nx];
         let window = tensor(data.batch_windows(step, n, HISTORY, true), shape, device);
         let next = window.clone().narrow(1, 0, 1);
-        let history = blurred(window.narrow(1, 1, HISTORY), self.0.history_noise, seed, step);
+        let history = blurred(
+            window.narrow(1, 1, HISTORY),
+            self.0.history_noise,
+            seed,
+            step,
+        );
         let m = lengths(seed, step, n);
         (net.forward(history, &m) - next).square().mean()
     }
@@ -210,7 +251,14 @@ pub struct EncoderObjective<'a>(pub &'a EncoderTraining);
 
 impl EncoderObjective<'_> {
     /// Cross-entropy of `n` true candidates followed by their `n` false ones.
-    fn cross_entropy(&self, net: &Encoder, candidates: Tensor<4>, history: Tensor<4>, m: &[usize], levels: &[f32]) -> Tensor<1> {
+    fn cross_entropy(
+        &self,
+        net: &Encoder,
+        candidates: Tensor<4>,
+        history: Tensor<4>,
+        m: &[usize],
+        levels: &[f32],
+    ) -> Tensor<1> {
         let (n, device) = (levels.len(), history.device());
         let twice = |v: &[f32]| [v, v].concat();
         let sigma = tensor(twice(levels), [2 * n], &device);
@@ -235,7 +283,14 @@ impl Objective for EncoderObjective<'_> {
         Encoder::seeded(&self.0.network, seed, device)
     }
 
-    fn loss(&self, net: &Encoder, data: &Dataset, seed: u64, step: u32, device: &Device) -> Tensor<1> {
+    fn loss(
+        &self,
+        net: &Encoder,
+        data: &Dataset,
+        seed: u64,
+        step: u32,
+        device: &Device,
+    ) -> Tensor<1> {
         let n = self.0.batch;
         let pairs = data.batch_pairs(step, n, HISTORY, &self.0.pairs, true);
         let (ny, nx) = pairs.shape;
@@ -262,10 +317,16 @@ impl Objective for EncoderObjective<'_> {
         let half = VALIDATION / 2;
         let other = frame(1);
         let rolled = Tensor::cat(
-            vec![other.clone().narrow(0, half, half), other.narrow(0, 0, half)],
+            vec![
+                other.clone().narrow(0, half, half),
+                other.narrow(0, 0, half),
+            ],
             0,
         );
-        let falses = Tensor::cat(vec![frame(0).narrow(0, 0, half), rolled.narrow(0, half, half)], 0);
+        let falses = Tensor::cat(
+            vec![frame(0).narrow(0, 0, half), rolled.narrow(0, half, half)],
+            0,
+        );
         let levels = levels(&self.0.noise, seed, step, VALIDATION);
         let wide = tensor(levels.clone(), [VALIDATION, 1, 1, 1], device);
         let noise = noise(seed, step, Draw::Noise, [2 * VALIDATION, 1, ny, nx], device);

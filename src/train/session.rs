@@ -76,7 +76,12 @@ pub const LOG: &str = "log.csv";
 /// # Errors
 /// A folder that cannot be written, data that do not fit the network, a checkpoint of another training, or a loss that
 /// is not finite.
-pub fn train<O: Objective>(objective: &O, data: &Dataset, divisor: usize, options: Options) -> Result<Outcome> {
+pub fn train<O: Objective>(
+    objective: &O,
+    data: &Dataset,
+    divisor: usize,
+    options: Options,
+) -> Result<Outcome> {
     check_data(data, divisor)?;
     std::fs::create_dir_all(options.out).map_err(|e| {
         UserError::new(
@@ -135,8 +140,12 @@ pub fn train<O: Objective>(objective: &O, data: &Dataset, divisor: usize, option
             validation = objective.validation(&served, data, &plain);
             let mean = sum / count as f64;
             let seconds = before + begin.elapsed().as_secs_f64();
-            writeln!(log, "{},{mean:.6},{validation:.6},{rate:.3e},{seconds:.1}", state.step)
-                .map_err(|e| unwritable_log(&options.out.join(LOG), e))?;
+            writeln!(
+                log,
+                "{},{mean:.6},{validation:.6},{rate:.3e},{seconds:.1}",
+                state.step
+            )
+            .map_err(|e| unwritable_log(&options.out.join(LOG), e))?;
             logged = Some([mean, validation, rate]);
             (sum, count) = (0.0, 0);
         }
@@ -154,7 +163,9 @@ pub fn train<O: Objective>(objective: &O, data: &Dataset, divisor: usize, option
     }
     checkpoint(&state)?;
     let served = weights::with_flat(module, &state.average, &plain);
-    let file = options.out.join(format!("{}.safetensors", objective.name()));
+    let file = options
+        .out
+        .join(format!("{}.safetensors", objective.name()));
     weights::save_f16(&served, &file)?;
     let facts = serde_json::json!({
         "network": objective.name(),
@@ -187,7 +198,11 @@ fn check_data(data: &Dataset, divisor: usize) -> Result<()> {
     let cause = if ny % divisor != 0 || nx % divisor != 0 {
         format!("the fields are {ny} x {nx} and the network halves them to a {divisor}th")
     } else if data.frames() < HISTORY + 2 {
-        format!("the runs have {} frames, a window needs {}", data.frames(), HISTORY + 2)
+        format!(
+            "the runs have {} frames, a window needs {}",
+            data.frames(),
+            HISTORY + 2
+        )
     } else {
         return Ok(());
     };
@@ -221,7 +236,9 @@ fn gradient<M: Module>(module: &M, gradients: Gradients) -> Vec<f32> {
             match value.grad_remove(&mut self.gradients) {
                 Some(gradient) => self.flat.extend(weights::tensor_values(gradient)),
                 // A parameter that the loss does not depend on.
-                None => self.flat.resize(self.flat.len() + value.shape().num_elements(), 0.0),
+                None => self
+                    .flat
+                    .resize(self.flat.len() + value.shape().num_elements(), 0.0),
             }
         }
     }
@@ -262,7 +279,11 @@ fn open_log(path: &Path, resumed: Option<usize>) -> Result<File> {
 
 impl TrainConfig {
     /// The JSON of one section and the data, for [`Options::recipe`].
-    pub fn recipe<T: serde::Serialize>(&self, section: &T, data_file: Option<&Path>) -> serde_json::Value {
+    pub fn recipe<T: serde::Serialize>(
+        &self,
+        section: &T,
+        data_file: Option<&Path>,
+    ) -> serde_json::Value {
         serde_json::json!({
             "section": section,
             "data": self.data,

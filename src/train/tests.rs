@@ -35,14 +35,22 @@ fn data() -> Dataset {
                 for x in 0..n {
                     let (y, x) = (f64::from(y), f64::from(x));
                     let wave = |k: f64, l: f64, phase: f64| {
-                        (std::f64::consts::TAU * ((k * x + l * y) / f64::from(n) + phase + 0.05 * f64::from(frame))).sin()
+                        (std::f64::consts::TAU
+                            * ((k * x + l * y) / f64::from(n) + phase + 0.05 * f64::from(frame)))
+                        .sin()
                     };
                     values.push((wave(1.0, 1.0, u[0]) + wave(2.0, -1.0, u[1]) + u[2]) as f32);
                 }
             }
         }
     }
-    let mut series = Series::new(Grid::periodic(n as usize), runs as usize, frames as usize, 0.1, values);
+    let mut series = Series::new(
+        Grid::periodic(n as usize),
+        runs as usize,
+        frames as usize,
+        0.1,
+        values,
+    );
     series.start_frames = 1;
     Dataset::new(series, 1, None, 3).expect("a dataset")
 }
@@ -206,7 +214,8 @@ fn tower_learns_the_waves() {
         panic!("not finished");
     };
     let bytes = std::fs::read(file).expect("weights");
-    let net = crate::nn::weights::load(objective.network(0, &device), &bytes, "tower", &device).expect("loaded");
+    let net = crate::nn::weights::load(objective.network(0, &device), &bytes, "tower", &device)
+        .expect("loaded");
     let after = objective.validation(&net, &data, &device);
     assert!(after < 0.3 * before, "{before} to {after}");
 }
@@ -248,7 +257,12 @@ fn the_shipped_training_file_is_read_and_bad_values_are_named() {
     assert!(bad.validate().expect_err("std").cause.contains("std"));
     let mut bad = good;
     bad.data.validation_runs = bad.data.runs;
-    assert!(bad.validate().expect_err("runs").cause.contains("validation_runs"));
+    assert!(
+        bad.validate()
+            .expect_err("runs")
+            .cause
+            .contains("validation_runs")
+    );
     let error = TrainConfig::read(Path::new("/nowhere/train.toml")).expect_err("no file");
     assert!(error.headline.contains("train.toml"));
 }
