@@ -97,10 +97,10 @@ fn run(cli: Cli) -> Result<u8> {
         Some(Command::Models(args)) => models::run(&args),
         Some(Command::Devices(args)) => devices::run(&args),
         Some(Command::Train(TrainCommand::Denoiser(args))) => {
-            train::run(train::Target::Denoiser, &args).map(|()| 0)
+            train::run(train::Target::Denoiser, &args)
         }
         Some(Command::Train(TrainCommand::Discriminator { kind, args })) => {
-            train::run(kind.into(), &args).map(|()| 0)
+            train::run(kind.into(), &args)
         }
         Some(Command::Train(TrainCommand::Calibrate(args))) => calibrate::run(&args),
     }

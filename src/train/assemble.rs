@@ -1,7 +1,7 @@
 //! From trained weights to a model folder: calibration, truth's figures, card.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::Device;
 use serde_json::Value;
@@ -68,9 +68,15 @@ pub fn assemble(
         &parts.tower.display().to_string(),
         device,
     )?;
-    let data = load_data(&config.data, parts.data, 0, stop, &|f| {
-        progress("simulating the data", (1000.0 * f) as usize, 1000);
-    })?;
+    let data = load_data(
+        &config.data,
+        parts.data,
+        0,
+        &|| stop.load(Ordering::Relaxed),
+        &|f| {
+            progress("simulating the data", (1000.0 * f) as usize, 1000);
+        },
+    )?;
     let calibration: Calibration = Subject {
         tower: &tower,
         denoiser: &denoiser,

@@ -2,7 +2,6 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::config::DataConfig;
 use crate::data::{Dataset, read_series};
@@ -18,7 +17,7 @@ pub fn load_data(
     config: &DataConfig,
     file: Option<&Path>,
     seed: u64,
-    stop: &AtomicBool,
+    stop: &(dyn Fn() -> bool + Sync),
     progress: &(dyn Fn(f64) + Sync),
 ) -> Result<Dataset> {
     let series = match file {
@@ -26,7 +25,7 @@ pub fn load_data(
         None => {
             let report = |done: usize, all: usize| {
                 progress(done as f64 / all.max(1) as f64);
-                if stop.load(Ordering::Relaxed) {
+                if stop() {
                     ControlFlow::Break(())
                 } else {
                     ControlFlow::Continue(())

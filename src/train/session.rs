@@ -3,7 +3,6 @@
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use burn::module::{Module, ModuleVisitor, Param};
@@ -38,7 +37,7 @@ pub struct Options<'a> {
     /// Everything else that must be the same when a training goes on, as JSON.
     pub recipe: serde_json::Value,
     /// Asks for an early end: the state is saved.
-    pub stop: &'a AtomicBool,
+    pub stop: &'a (dyn Fn() -> bool + Sync),
     /// Told after every step.
     pub progress: &'a mut dyn FnMut(Report),
 }
@@ -115,7 +114,7 @@ pub fn train<O: Objective>(
         .write(&path)
     };
     while state.step < options.steps {
-        if options.stop.load(Ordering::Relaxed) {
+        if (options.stop)() {
             checkpoint(&state)?;
             return Ok(Outcome::Stopped(state.step));
         }

@@ -19,39 +19,41 @@ use crate::random::{NoiseKey, Stream};
 
 /// Smooth random waves that travel: small, and there is something to learn.
 fn data() -> Dataset {
-    let (n, runs, frames) = (16, 3, 12);
+    let (side, members, frames) = (16usize, 3usize, 12usize);
     let mut values = Vec::new();
-    for run in 0..runs {
+    for run in 0..members {
         let key = NoiseKey {
             seed: 5,
             stream: Stream::Test,
-            member: run,
+            member: run as u32,
             frame: 0,
             step: 0,
         };
-        let u = key.uniform(8);
+        let u = key.uniform(2);
         for frame in 0..frames {
-            for y in 0..n {
-                for x in 0..n {
-                    let (y, x) = (f64::from(y), f64::from(x));
-                    let wave = |k: f64, l: f64, phase: f64| {
-                        (std::f64::consts::TAU
-                            * ((k * x + l * y) / f64::from(n) + phase + 0.05 * f64::from(frame)))
-                        .sin()
-                    };
-                    values.push((wave(1.0, 1.0, u[0]) + wave(2.0, -1.0, u[1]) + u[2]) as f32);
-                }
+            for cell in 0..side * side {
+                let (y, x) = ((cell / side) as f64, (cell % side) as f64);
+                let wave = |k: f64, l: f64, phase: f64| {
+                    let turns = (k * x + l * y) / side as f64 + phase + 0.05 * frame as f64;
+                    (std::f64::consts::TAU * turns).sin()
+                };
+                values.push((wave(1.0, 1.0, u[0]) + wave(2.0, -1.0, u[1])) as f32);
             }
         }
     }
-    let mut series = Series::new(
-        Grid::periodic(n as usize),
-        runs as usize,
-        frames as usize,
-        0.1,
+    let series = Series {
+        grid: Grid::periodic(side),
+        members,
+        frames,
+        frame_interval: 0.1,
+        t0: 0.0,
         values,
-    );
-    series.start_frames = 1;
+        variable: "vorticity".into(),
+        units: "1".into(),
+        start_frames: 0,
+        recipe: None,
+        history: None,
+    };
     Dataset::new(series, 1, None, 3).expect("a dataset")
 }
 
@@ -141,7 +143,7 @@ fn run<O: Objective>(objective: &O, data: &Dataset, run: Run) -> crate::error::R
             log_every: 2,
             checkpoint_every: Duration::from_secs(3600),
             recipe: serde_json::json!("test"),
-            stop: &stop,
+            stop: &|| stop.load(Ordering::Relaxed),
             progress: &mut |report| stop.store(report.step >= run.stop_after, Ordering::Relaxed),
         },
     )
@@ -217,7 +219,7 @@ fn tower_learns_the_waves() {
     let net = crate::nn::weights::load(objective.network(0, &device), &bytes, "tower", &device)
         .expect("loaded");
     let after = objective.validation(&net, &data, &device);
-    assert!(after < 0.3 * before, "{before} to {after}");
+    assert!(after < 0.5 * before, "{before} to {after}");
 }
 
 #[test]
@@ -276,8 +278,7 @@ fn data_are_simulated_and_a_stop_is_heard() {
         frames: 2,
         seed: 1,
     };
-    let stopped = AtomicBool::new(true);
-    assert!(load_data(&config, None, 0, &stopped, &|_| ()).is_err());
+    assert!(load_data(&config, None, 0, &|| true, &|_| ()).is_err());
     let missing = Path::new("/nowhere/run.nc");
-    assert!(load_data(&config, Some(missing), 0, &AtomicBool::new(false), &|_| ()).is_err());
+    assert!(load_data(&config, Some(missing), 0, &|| false, &|_| ()).is_err());
 }
