@@ -188,10 +188,12 @@ fn gradients(
             }
             let n = group.len() as f32;
             let (m1, m2) = (m1 / n, m2 / n);
-            for c in 0..per_group {
-                let range = c * plane..(c + 1) * plane;
-                let s = scale[c];
-                for (slot, &v) in dx[range.clone()].iter_mut().zip(&group[range]) {
+            for ((slots, x), &s) in dx
+                .chunks_exact_mut(plane)
+                .zip(group.chunks_exact(plane))
+                .zip(scale)
+            {
+                for (slot, &v) in slots.iter_mut().zip(x) {
                     *slot = rstd * (*slot * s - m1 - (v - mean) * rstd * m2);
                 }
             }
