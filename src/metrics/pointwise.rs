@@ -1,0 +1,87 @@
+//! Figures of values that do not look at neighbours in space or time.
+
+/// `sqrt(<mean_n (y_n - x_n)^2>)`. `None` without values, or where the two differ in shape.
+pub fn rmse(truth: &[&[f32]], model: &[&[f32]]) -> Option<f64> {
+    let mut sum = 0.0;
+    let mut count = 0.0;
+    for (y, x) in pairs(truth, model)? {
+        sum += (f64::from(y) - f64::from(x)).powi(2);
+        count += 1.0;
+    }
+    (count > 0.0).then(|| (sum / count).sqrt())
+}
+
+/// Mean of the model minus mean of truth, by cell. `None` without frames, or where the frames differ in size. The two
+/// may have different numbers of frames.
+pub fn bias_map(truth: &[&[f32]], model: &[&[f32]]) -> Option<Vec<f64>> {
+    let (y, x) = (mean_map(truth)?, mean_map(model)?);
+    (y.len() == x.len()).then(|| x.iter().zip(&y).map(|(x, y)| x - y).collect())
+}
+
+/// `<|bias|>`, see [`bias_map`].
+pub fn mean_absolute_bias(truth: &[&[f32]], model: &[&[f32]]) -> Option<f64> {
+    let map = bias_map(truth, model)?;
+    Some(map.iter().map(|b| b.abs()).sum::<f64>() / map.len() as f64)
+}
+
+/// Standard deviation over all cells and frames (denominator: their number). `None` without values.
+pub fn std(frames: &[&[f32]]) -> Option<f64> {
+    let count: usize = frames.iter().map(|f| f.len()).sum();
+    if count == 0 {
+        return None;
+    }
+    let n = count as f64;
+    let mean = values(frames).sum::<f64>() / n;
+    Some((values(frames).map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt())
+}
+
+/// Standard deviation of the model over that of truth. `None` where one is undefined or truth's is 0.
+pub fn std_ratio(truth: &[&[f32]], model: &[&[f32]]) -> Option<f64> {
+    let (y, x) = (std(truth)?, std(model)?);
+    (y > 0.0).then(|| x / y)
+}
+
+/// `<x^4> / <x^2>^2` about zero (vorticity on a torus has no mean): 3 for a Gaussian. `None` where all values are 0.
+pub fn kurtosis(frames: &[&[f32]]) -> Option<f64> {
+    let (mut two, mut four, mut n) = (0.0, 0.0, 0.0);
+    for v in values(frames) {
+        two += v * v;
+        four += v.powi(4);
+        n += 1.0;
+    }
+    (two > 0.0).then(|| four * n / (two * two))
+}
+
+fn values<'a>(frames: &'a [&'a [f32]]) -> impl Iterator<Item = f64> + 'a {
+    frames.iter().copied().flatten().map(|&v| f64::from(v))
+}
+
+fn mean_map(frames: &[&[f32]]) -> Option<Vec<f64>> {
+    let cells = frames.first()?.len();
+    if cells == 0 || frames.iter().any(|f| f.len() != cells) {
+        return None;
+    }
+    let mut mean = vec![0.0; cells];
+    for frame in frames {
+        for (m, &v) in mean.iter_mut().zip(*frame) {
+            *m += f64::from(v);
+        }
+    }
+    for m in &mut mean {
+        *m /= frames.len() as f64;
+    }
+    Some(mean)
+}
+
+/// All pairs of values of two series of one shape.
+fn pairs<'a>(
+    a: &'a [&'a [f32]],
+    b: &'a [&'a [f32]],
+) -> Option<impl Iterator<Item = (f32, f32)> + 'a> {
+    let alike = a.len() == b.len() && a.iter().zip(b).all(|(p, q)| p.len() == q.len());
+    alike.then(|| {
+        a.iter()
+            .zip(b)
+            .flat_map(|(p, q)| p.iter().copied().zip(q.iter().copied()))
+    })
+}
