@@ -43,7 +43,12 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "B", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub members: Option<u32>,
     /// Time from the random first state to the first frame (default: the preset's, 20)
-    #[arg(long, value_name = "T", conflicts_with = "start")]
+    #[arg(
+        long,
+        value_name = "T",
+        conflicts_with = "start",
+        allow_negative_numbers = true
+    )]
     pub spinup: Option<f64>,
     /// Seed of the first state and of the forcing
     #[arg(long, default_value_t = 0, value_name = "K")]
@@ -52,7 +57,7 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "FILE")]
     pub start: Option<PathBuf>,
     /// Energy put in per unit time; 0 = no forcing (default: the preset's, 0.1)
-    #[arg(long, value_name = "EPS")]
+    #[arg(long, value_name = "EPS", allow_negative_numbers = true)]
     pub forcing: Option<f64>,
     /// File to write
     #[arg(long, value_name = "FILE.nc")]

@@ -3,6 +3,9 @@
 use crate::error::{Result, UserError};
 use crate::field::Grid;
 
+/// A series larger than this is refused instead of driving the machine out of memory.
+const LARGEST_BYTES: u64 = 8 << 30;
+
 /// Frames at equal time steps for one or more members.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
@@ -43,14 +46,14 @@ impl Series {
                     grid.ny, grid.nx
                 ),
                 cause,
-                "Ask for fewer frames or fewer members",
+                "Ask for fewer frames or members; a run can be continued from its file with --start",
             )
         };
         let count = [members, frames, grid.ny, grid.nx]
             .iter()
             .try_fold(1_usize, |product, &n| product.checked_mul(n))
-            .filter(|&count| count <= isize::MAX as usize / 4)
-            .ok_or_else(|| too_large("that is more than an address can hold".into()))?;
+            .filter(|&count| count as u64 <= LARGEST_BYTES / 4)
+            .ok_or_else(|| too_large("a series of more than 8 GiB is not kept in memory".into()))?;
         let mut values: Vec<f32> = Vec::new();
         values
             .try_reserve_exact(count)

@@ -77,7 +77,10 @@ fn agrees_with_numpy_and_scipy() {
     r.check("std_ratio", std_ratio(&y, &x));
     r.check("kurtosis", kurtosis(&x));
     r.check_all("acf", &acf(&x, 10).unwrap());
-    r.check_all("pooled_acf", &pooled_acf(&[x.clone()], 10).unwrap());
+    r.check_all(
+        "pooled_acf",
+        &pooled_acf(std::slice::from_ref(&x), 10).unwrap(),
+    );
 
     let radial = radial_spectrum(x[3], r.n).unwrap();
     r.check_all("radial.energy", &radial.energy);
@@ -218,8 +221,8 @@ fn undefined_cases_say_so() {
     assert_eq!(two[..2], [1.0, -0.5]);
     assert!(two[2].is_nan());
     assert_eq!(pooled_acf(&[], 3), None);
-    assert_eq!(pooled_acf(&[zeros.clone()], 3), None);
-    assert!(pooled_acf(&[flat.clone()], 4).unwrap()[4].is_nan());
+    assert_eq!(pooled_acf(std::slice::from_ref(&zeros), 3), None);
+    assert!(pooled_acf(std::slice::from_ref(&flat), 4).unwrap()[4].is_nan());
     assert_eq!(mean_absolute_error(&[1.0], &[1.0]), None);
     assert_eq!(mean_absolute_error(&[1.0, f64::NAN], &[1.0, 0.5]), None);
     let error = mean_absolute_error(&[1.0, 0.5, 0.25], &[1.0, 0.75, 0.25]);
