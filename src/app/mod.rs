@@ -1,1 +1,225 @@
-//! (in work)
+//! The window: what a person sees.
+//!
+//! The window never waits for the worker: once a frame it reads the latest progress, the events, and the list of kept
+//! frames (shared arrays), and draws. It is drawn again only when something changed: the worker asks for it after each
+//! solver step, the pointer and the keyboard do, playback does at its own rate; an idle window costs nothing.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `window` | arranges the panels, keeps the clock |
+//! | `state` | everything that the panels read and change |
+//! | `source` | where frames come from: the worker |
+//! | `playback` | which frame is shown |
+//! | `panels` | top bar, controls, lanes, timeline, diagnostics, status, help |
+//! | `plots` | the charts and space-time diagrams of the diagnostics |
+//! | `paint` | from a rectangle to the field shader |
+//! | `series` | time series beside the archive |
+//! | `files`, `saving` | dialogs, typed paths, the picture as a file |
+//! | `notices` | errors and news |
+//! | `prefs` | what persists |
+//! | `theme`, `widgets`, `words`, `actions` | colours, small widgets, names, keyboard |
+//! | `smoke` | the scripted run of continuous integration |
+
+mod actions;
+mod files;
+mod notices;
+pub mod paint;
+mod panels;
+mod playback;
+mod plots;
+mod prefs;
+mod saving;
+mod series;
+mod smoke;
+mod source;
+mod state;
+mod theme;
+mod widgets;
+mod window;
+mod words;
+
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError};
+use std::time::Instant;
+
+use crate::device::DeviceRequest;
+use crate::error::{Result, UserError};
+use crate::rollout::worker::{Wake, Worker, WorkerOptions};
+
+pub use prefs::{Prefs, Tab};
+pub use smoke::SmokePlan;
+pub use source::{Launch, RolloutSource};
+pub use state::State;
+pub use window::{EddyApp, GpuErrors};
+
+/// What the window is started with.
+#[derive(Debug, Clone, Default)]
+pub struct AppOptions {
+    /// Model name or folder; `None` = the shipped vorticity model.
+    pub model: Option<String>,
+    /// Device that computes.
+    pub device: DeviceRequest,
+    /// A start file.
+    pub open: Option<PathBuf>,
+    /// Scripted run: the window drives itself, writes what it saw and closes.
+    pub smoke: Option<SmokePlan>,
+    /// Memory for kept frames, MiB; 0 = 1024.
+    pub memory_mib: usize,
+}
+
+/// Opens the window and runs until it is closed.
+///
+/// # Errors
+/// No display, no graphics adapter, or the window system refused the window; a scripted run that did not come to its
+/// end.
+pub fn run(options: AppOptions) -> Result<()> {
+    let began = Instant::now();
+    let outcome = smoke::Outcome::default();
+    let native = native_options(&options);
+    let result = {
+        let (options, outcome) = (options.clone(), Arc::clone(&outcome));
+        std::panic::catch_unwind(AssertUnwindSafe(|| {
+            eframe::run_native(
+                "eddyscope",
+                native,
+                Box::new(move |cc| Ok(Box::new(create(cc, options, began, outcome)))),
+            )
+        }))
+    };
+    match result {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => return Err(window_error(&error)),
+        Err(_) => {
+            return Err(UserError::new(
+                "The window cannot be opened",
+                "the window system's library stopped with an internal error (above)",
+                WITHOUT_WINDOW,
+            ));
+        }
+    }
+    if options.smoke.is_some() {
+        let outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
+        return outcome.clone().unwrap_or_else(|| {
+            Err(UserError::new(
+                "The scripted run did not come to its end",
+                "the window was closed before",
+                "Run it again and leave the window alone",
+            ))
+        });
+    }
+    Ok(())
+}
+
+const WITHOUT_WINDOW: &str =
+    "The same engine runs without a window: eddyscope rollout --model vorticity --frames 100 --out run.nc";
+
+fn create(
+    cc: &eframe::CreationContext<'_>,
+    options: AppOptions,
+    began: Instant,
+    outcome: smoke::Outcome,
+) -> EddyApp {
+    let gpu_errors = GpuErrors::default();
+    if let Some(render_state) = &cc.wgpu_render_state {
+        paint::install(render_state);
+        listen(&render_state.device, &gpu_errors, &cc.egui_ctx);
+    }
+    let saved = cc
+        .storage
+        .filter(|_| options.smoke.is_none())
+        .and_then(|s| s.get_string(prefs::KEY));
+    let mut prefs = saved.as_deref().map_or_else(Prefs::default, Prefs::from_json);
+    if options.smoke.is_some() {
+        // The same picture on every machine.
+        prefs.dark = Some(true);
+    }
+    let ctx = cc.egui_ctx.clone();
+    let wake: Wake = Arc::new(move || ctx.request_repaint());
+    let worker = WorkerOptions {
+        model: options.model,
+        device: options.device,
+        memory_mib: if options.memory_mib == 0 { 1024 } else { options.memory_mib },
+    };
+    let launch: Launch = Box::new(move |settings, spec| {
+        Box::new(Worker::spawn(worker.clone(), settings, spec, Arc::clone(&wake)))
+    });
+    let state = State::new(launch, prefs, saved.is_some(), options.open);
+    let smoke = options
+        .smoke
+        .map(|plan| smoke::Smoke::new(plan, began, outcome));
+    EddyApp::new(&cc.egui_ctx, state, smoke, gpu_errors)
+}
+
+/// Errors that nobody else catches are kept, each kind once, and shown.
+fn listen(device: &wgpu::Device, errors: &GpuErrors, ctx: &egui::Context) {
+    let note = {
+        let (errors, ctx) = (Arc::clone(errors), ctx.clone());
+        move |text: String| {
+            log::error!("graphics: {text}");
+            let mut known = errors.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.len() < 16 && !known.contains(&text) {
+                known.push(text);
+            }
+            ctx.request_repaint();
+        }
+    };
+    let lost = note.clone();
+    device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| note(e.to_string())));
+    device.set_device_lost_callback(move |reason, message| {
+        if reason != wgpu::DeviceLostReason::Destroyed {
+            lost(format!("the device was lost: {message}"));
+        }
+    });
+}
+
+fn native_options(options: &AppOptions) -> eframe::NativeOptions {
+    let mut viewport = egui::ViewportBuilder::default()
+        .with_title("eddyscope")
+        .with_app_id("eddyscope")
+        .with_inner_size([1280.0, 800.0])
+        .with_min_inner_size([960.0, 640.0])
+        .with_drag_and_drop(true);
+    if let Ok(icon) = eframe::icon_data::from_png_bytes(include_bytes!("../../assets/icon.png")) {
+        viewport = viewport.with_icon(icon);
+    }
+    let mut native = eframe::NativeOptions {
+        viewport,
+        renderer: eframe::Renderer::Wgpu,
+        // A colour of the map stays the colour of the map.
+        dithering: false,
+        persist_window: options.smoke.is_none(),
+        ..Default::default()
+    };
+    if let Some(plan) = &options.smoke {
+        native.persistence_path = Some(plan.folder.join("state.ron"));
+    }
+    if let egui_wgpu::WgpuSetup::CreateNew(setup) = &mut native.wgpu_options.wgpu_setup {
+        // As cubecl would ask for it, so that drawing and computing can share the device.
+        setup.device_descriptor = Arc::new(|adapter| wgpu::DeviceDescriptor {
+            label: Some("eddyscope"),
+            required_features: adapter
+                .features()
+                .difference(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS)
+                .difference(wgpu::Features::all_experimental_mask()),
+            required_limits: adapter.limits(),
+            ..Default::default()
+        });
+    }
+    native
+}
+
+fn window_error(error: &eframe::Error) -> UserError {
+    let (headline, remedy) = match error {
+        eframe::Error::Winit(_) | eframe::Error::WinitEventLoop(_) => (
+            "The window cannot be opened: there is no display",
+            "On a machine without a screen use: eddyscope rollout --model vorticity --frames 100 --out run.nc",
+        ),
+        eframe::Error::Wgpu(_) => (
+            "The window cannot be opened: no graphics adapter can draw into it",
+            "Install a Vulkan driver (on Debian: mesa-vulkan-drivers), or use eddyscope rollout without a window",
+        ),
+        _ => ("The window cannot be opened", WITHOUT_WINDOW),
+    };
+    UserError::new(headline, error, remedy)
+}

@@ -1,0 +1,117 @@
+//! What the keyboard does.
+
+use egui::{Key, Modifiers};
+
+use super::state::State;
+
+/// Keys and what they do, as the help sheet shows them.
+pub const KEYS: [(&str, &str); 11] = [
+    ("Space", "play or pause"),
+    ("← →", "one frame back or forward; at the end, make one"),
+    ("Home  End", "first and newest frame"),
+    ("↑ ↓  or  ] [", "guidance strength λ by 0.05"),
+    ("0", "λ = 0, the image model alone"),
+    ("1", "λ at the value suggested for this model"),
+    ("M", "next history length"),
+    ("S", "save the picture"),
+    ("T", "light or dark"),
+    ("Esc", "close what is open; forget the followed cell"),
+    ("F1  ?", "this help"),
+];
+
+/// Handles the keyboard; nothing while a text field has it.
+pub fn keyboard(ctx: &egui::Context, state: &mut State) {
+    if ctx.egui_wants_keyboard_input() {
+        return;
+    }
+    let pressed = |key: Key| ctx.input_mut(|i| i.consume_key(Modifiers::NONE, key));
+    let (first, last) = (state.first(), state.last());
+    if pressed(Key::Space) {
+        let order = state.play.toggle();
+        state.obey(order);
+    }
+    if pressed(Key::ArrowLeft) {
+        let order = state.play.step(false, first, last);
+        state.obey(order);
+    }
+    if pressed(Key::ArrowRight) {
+        let order = state.play.step(true, first, last);
+        state.obey(order);
+    }
+    if pressed(Key::Home) {
+        let order = state.play.go_to(first, last);
+        state.obey(order);
+    }
+    if pressed(Key::End) {
+        let order = state.play.go_to_end();
+        state.obey(order);
+    }
+    let step = state.strength_limit() / 40.0;
+    if pressed(Key::ArrowUp) || pressed(Key::CloseBracket) {
+        nudge(state, step);
+    }
+    if pressed(Key::ArrowDown) || pressed(Key::OpenBracket) {
+        nudge(state, -step);
+    }
+    if pressed(Key::Num0) {
+        state.set_strength(0.0);
+    }
+    if pressed(Key::Num1) {
+        let (suggested, _) = state.strength_marks();
+        state.set_strength(suggested);
+    }
+    if pressed(Key::M) {
+        let history = &mut state.prefs.settings.guidance.history;
+        *history = (*history + 1) % 4;
+        state.publish();
+    }
+    if pressed(Key::S) {
+        state.open_save();
+    }
+    if pressed(Key::T) {
+        toggle_theme(ctx, state);
+    }
+    // "?" needs Shift on many keyboards.
+    let question = ctx.input_mut(|i| {
+        i.consume_key(Modifiers::SHIFT, Key::Questionmark)
+            || i.consume_key(Modifiers::SHIFT, Key::Slash)
+    });
+    if pressed(Key::F1) || pressed(Key::Questionmark) || question {
+        state.help_open = !state.help_open;
+    }
+    if pressed(Key::Escape) {
+        if state.help_open || state.files.save_open || state.notices.list_open {
+            state.help_open = false;
+            state.files.save_open = false;
+            state.notices.list_open = false;
+        } else {
+            state.pin = None;
+        }
+    }
+}
+
+/// One step of the strength, on its grid of steps.
+fn nudge(state: &mut State, by: f32) {
+    let step = by.abs();
+    let now = state.prefs.settings.guidance.strength;
+    let next = ((now + by) / step).round() * step;
+    // Two decimals are what the window shows; 0.05 is not exact in binary.
+    let next = (next * 100.0).round() / 100.0;
+    state.set_strength(next.clamp(0.0, state.strength_limit().max(now)));
+}
+
+/// Light to dark and back.
+pub fn toggle_theme(ctx: &egui::Context, state: &mut State) {
+    let dark = ctx.theme() == egui::Theme::Dark;
+    state.prefs.dark = Some(!dark);
+    apply_theme(ctx, state.prefs.dark);
+}
+
+/// Tells egui which theme; `None` follows the system.
+pub fn apply_theme(ctx: &egui::Context, dark: Option<bool>) {
+    ctx.set_theme(match dark {
+        Some(true) => egui::ThemePreference::Dark,
+        Some(false) => egui::ThemePreference::Light,
+        None => egui::ThemePreference::System,
+    });
+}

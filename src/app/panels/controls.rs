@@ -1,0 +1,132 @@
+//! Controls on the left: what a first visitor needs is open, the rest folds away.
+
+use egui::{DragValue, RichText, ScrollArea, Ui};
+
+use crate::rollout::settings::{DiscriminatorKind, LaneKind};
+
+use super::super::state::State;
+use super::super::theme::{GRID, palette};
+use super::super::widgets::{note, row, section, segmented};
+use super::super::words;
+use super::{options, strength};
+
+/// The whole panel.
+pub fn show(ui: &mut Ui, state: &mut State) {
+    ScrollArea::vertical()
+        .auto_shrink([false, false])
+        .show(ui, |ui| {
+            ui.add_space(2.0 * GRID);
+            guidance(ui, state);
+            let mut folds = state.prefs.folds.clone();
+            let sampler = &state.prefs.settings.sampler;
+            let summary = format!("{} · {} steps", words::solver(sampler.solver), sampler.steps);
+            section(ui, "Sampler", &mut folds.sampler, &summary, |ui| {
+                options::sampler(ui, state);
+            });
+            let spec = state.spec();
+            let members = if spec.members == 1 {
+                "1 member".to_owned()
+            } else {
+                format!("{} members", spec.members)
+            };
+            let summary = format!("seed {} · {members}", spec.seed);
+            section(ui, "Rollout", &mut folds.rollout, &summary, |ui| {
+                options::rollout(ui, state);
+            });
+            let summary = format!("{} shown", state.lanes().len());
+            section(ui, "Lanes", &mut folds.lanes, &summary, |ui| lanes(ui, state));
+            let dark = ui.visuals().dark_mode;
+            let summary = state.prefs.map(dark).label();
+            section(ui, "Picture", &mut folds.picture, summary, |ui| {
+                options::picture(ui, state);
+            });
+            state.prefs.folds = folds;
+        });
+}
+
+fn guidance(ui: &mut Ui, state: &mut State) {
+    ui.label(RichText::new("Guidance").strong());
+    ui.add_space(GRID);
+    strength::show(ui, state);
+    ui.add_space(GRID);
+
+    let mut g = state.prefs.settings.guidance.clone();
+    ui.label("History").on_hover_text(
+        "How many frames before the last one the discriminator sees. On vorticity the last frame holds the \
+         whole state, so little changes: that is physics, not a fault.",
+    );
+    let choices = [
+        (0, "0", "the last frame only"),
+        (1, "1", "one frame before the last"),
+        (2, "2", "two frames before the last"),
+        (3, "3", "three frames before the last"),
+    ];
+    segmented(ui, "History length", &mut g.history, &choices);
+    ui.add_space(GRID);
+
+    let kind = words::discriminator(g.discriminator);
+    let everywhere = g.sigma_lo <= 0.0 && g.sigma_hi >= state.prefs.settings.sampler.sigma_max;
+    let summary = format!("{kind} · {}", if everywhere { "all noise" } else { "interval" });
+    let mut open = state.prefs.folds.guidance;
+    section(ui, "Discriminator", &mut open, &summary, |ui| {
+        let choices = [
+            (
+                DiscriminatorKind::TwoTower,
+                "two-tower",
+                "A tower that looks at the history, compared with the candidate in closed form",
+            ),
+            (
+                DiscriminatorKind::Encoder,
+                "encoder",
+                "The paper's: a noise-conditioned U-Net encoder; it needs a much larger λ",
+            ),
+        ];
+        if segmented(ui, "Discriminator", &mut g.discriminator, &choices) {
+            // Each has a strength of its own.
+            if let Some(facts) = &state.facts {
+                g.strength = facts.suggested_strength[g.discriminator as usize];
+            }
+        }
+        let tip = "Guidance acts only at noise levels σ in this interval (the data's σ is 0.5)";
+        row(ui, "Acts for σ from", tip, |ui| {
+            let hi = g.sigma_hi;
+            ui.add(DragValue::new(&mut g.sigma_lo).speed(0.01).range(0.0..=hi).max_decimals(3));
+        });
+        row(ui, "to", tip, |ui| {
+            let lo = g.sigma_lo;
+            ui.add(DragValue::new(&mut g.sigma_hi).speed(0.5).range(lo..=1000.0).max_decimals(3));
+        });
+    });
+    state.prefs.folds.guidance = open;
+    if g != state.prefs.settings.guidance {
+        state.prefs.settings.guidance = g;
+        state.publish();
+    }
+}
+
+fn lanes(ui: &mut Ui, state: &mut State) {
+    let about = |kind| match kind {
+        LaneKind::Truth => "the solver, from the same start",
+        LaneKind::Unconditional => "the image model alone, λ = 0",
+        LaneKind::Guided => "the image model, guided",
+        LaneKind::Forecaster => "the history tower plus Gaussian noise, no diffusion: what guidance must beat",
+    };
+    let before = state.prefs.settings.lanes;
+    for kind in LaneKind::ALL {
+        let on = &mut state.prefs.settings.lanes[kind.index()];
+        let color = palette(ui).lane(kind);
+        ui.spacing_mut().item_spacing.y = GRID;
+        ui.checkbox(on, RichText::new(kind.label()).color(color));
+        ui.horizontal(|ui| {
+            ui.add_space(24.0);
+            note(ui, about(kind));
+        });
+    }
+    // The last lane cannot be switched off: an empty window explains nothing.
+    if !state.prefs.settings.lanes.contains(&true) {
+        state.prefs.settings.lanes = before;
+    }
+    if state.prefs.settings.lanes != before {
+        state.publish();
+    }
+}

@@ -1,0 +1,86 @@
+//! A few words for the first visit, and the sheet of keys.
+
+use egui::{Rect, RichText, Ui, pos2};
+
+use super::super::actions::KEYS;
+use super::super::state::State;
+use super::super::theme::{GRID, palette};
+
+const TRY: [(&str, &str); 4] = [
+    ("Drag λ to 0.", "Each frame is a fine picture, unrelated to the last: guided and unconditional flicker alike."),
+    ("Drag it back to 1.", "The vortices move like a fluid. Only the discriminator's gradient was added."),
+    ("Change the history.", "Does a longer past help? Compare with the truth beside it."),
+    ("Point, click, wheel.", "Read a value, follow a cell, zoom all lanes together."),
+];
+
+fn words(ui: &mut Ui) {
+    let p = palette(ui);
+    for (what, why) in TRY {
+        ui.add(egui::Label::new(RichText::new(what).color(p.text)).wrap());
+        ui.add(egui::Label::new(RichText::new(why).weak()).wrap());
+        ui.add_space(GRID);
+    }
+}
+
+/// In the free tile.
+pub fn first_words(ui: &mut Ui, state: &mut State) {
+    ui.label(RichText::new("What to try").heading());
+    ui.add_space(GRID);
+    words(ui);
+    ui.add_space(GRID);
+    ui.horizontal(|ui| {
+        if ui.button("Got it").clicked() {
+            state.prefs.tips_dismissed = true;
+        }
+        ui.label(RichText::new("? brings it back").small().weak());
+    });
+}
+
+/// Over the viewport, where no tile is free.
+pub fn card_over(ui: &Ui, state: &mut State, whole: Rect) {
+    if state.prefs.tips_dismissed || state.archive.frames.is_empty() {
+        return;
+    }
+    egui::Area::new(egui::Id::new("first words"))
+        .fixed_pos(pos2(whole.left() + 16.0, whole.bottom() - 16.0))
+        .pivot(egui::Align2::LEFT_BOTTOM)
+        .show(ui.ctx(), |ui| {
+            egui::Frame::popup(ui.style()).inner_margin(16).show(ui, |ui| {
+                ui.set_width(320.0);
+                first_words(ui, state);
+            });
+        });
+}
+
+/// The sheet behind `?`.
+pub fn sheet(ctx: &egui::Context, state: &mut State) {
+    if !state.help_open {
+        return;
+    }
+    let mut open = true;
+    egui::Window::new("Help")
+        .open(&mut open)
+        .collapsible(false)
+        .resizable(false)
+        .anchor(egui::Align2::CENTER_CENTER, [0.0, 0.0])
+        .show(ctx, |ui| {
+            ui.set_width(440.0);
+            let about = "An image diffusion model makes single frames. A discriminator that looks at the frames before pulls each \
+                         new one, at every step of its denoising, towards what could come next: time appears.";
+            ui.add(egui::Label::new(about).wrap());
+            ui.add_space(2.0 * GRID);
+            words(ui);
+            ui.add_space(GRID);
+            egui::Grid::new("keys").num_columns(2).spacing([24.0, 6.0]).show(ui, |ui| {
+                for (key, what) in KEYS {
+                    ui.label(RichText::new(key).monospace());
+                    ui.label(RichText::new(what).weak());
+                    ui.end_row();
+                }
+            });
+            ui.add_space(2.0 * GRID);
+            let paper = "Method: Hess et al. 2025, arXiv 2505.09089";
+            ui.label(RichText::new(paper).small().weak());
+        });
+    state.help_open = open;
+}

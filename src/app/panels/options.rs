@@ -1,0 +1,175 @@
+//! The sections that fold away: sampler, rollout, picture.
+
+use std::path::PathBuf;
+
+use egui::{ComboBox, DragValue, Slider, Ui};
+
+use crate::render::{ColorMap, View};
+use crate::rollout::settings::{Solver, Start};
+
+use super::super::files::Purpose;
+use super::super::state::State;
+use super::super::theme::{GRID, palette};
+use super::super::widgets::{Icon, icon_button, note, row, segmented};
+
+/// Steps, solver, churn, start.
+pub fn sampler(ui: &mut Ui, state: &mut State) {
+    let mut s = state.prefs.settings.sampler.clone();
+    let choices = [
+        (
+            Solver::Dpm,
+            "dpm",
+            "DPM-Solver++(2M): deterministic, one network evaluation a step",
+        ),
+        (
+            Solver::Heun,
+            "heun",
+            "Stochastic Heun of second order, two evaluations a step",
+        ),
+        (
+            Solver::AsPrinted,
+            "as printed",
+            "The update as printed in the paper: total guidance 1.5 λ",
+        ),
+    ];
+    segmented(ui, "Solver", &mut s.solver, &choices);
+    row(ui, "Steps", "Noise levels from pure noise to a frame; dpm is good from about 6", |ui| {
+        ui.add(DragValue::new(&mut s.steps).speed(0.2).range(2..=200));
+    });
+    let saturation = s.churn_saturation();
+    ui.add_enabled_ui(s.solver != Solver::Dpm, |ui| {
+        let tip = "Fresh noise at every step, S_churn. Above steps × (√2 − 1) more changes nothing: the slider ends there.";
+        row(ui, "Churn", tip, |ui| {
+            s.churn = s.churn.min(saturation);
+            ui.add(DragValue::new(&mut s.churn).speed(0.05).range(0.0..=saturation).fixed_decimals(1));
+        });
+        ui.spacing_mut().slider_width = ui.available_width();
+        ui.add(Slider::new(&mut s.churn, 0.0..=saturation).show_value(false).text(""))
+            .on_hover_text(tip);
+        note(ui, format!("saturates at {saturation:.1} for {} steps", s.steps));
+    });
+    if s.solver == Solver::Dpm {
+        note(ui, "dpm is deterministic: churn does nothing in it");
+    }
+    ui.add_space(GRID);
+    ui.label("Start of each frame");
+    let mut warm = matches!(s.start, Start::Warm { .. });
+    let choices = [
+        (false, "noise", "Every frame begins from pure noise"),
+        (true, "warm", "Begins from the last frame plus noise"),
+    ];
+    if segmented(ui, "Start of each frame", &mut warm, &choices) {
+        s.start = if warm { Start::Warm { sigma: 3.0 } } else { Start::Noise };
+    }
+    if let Start::Warm { sigma } = &mut s.start {
+        let (lo, hi) = (s.sigma_min, s.sigma_max);
+        row(ui, "Noise σ", "Noise added to the last frame", |ui| {
+            ui.add(DragValue::new(sigma).speed(0.02).range(lo..=hi).max_decimals(2));
+        });
+        let warning = "A warm start fakes autocorrelation: the picture can freeze and jitter and still have the right one. \
+                       Judge it by the dynamics skill.";
+        let color = palette(ui).alarm;
+        ui.label(egui::RichText::new(warning).small().color(color));
+    }
+    if s != state.prefs.settings.sampler {
+        state.prefs.settings.sampler = s;
+        state.publish();
+    }
+}
+
+/// Seed, members, start file.
+pub fn rollout(ui: &mut Ui, state: &mut State) {
+    let mut restart = false;
+    let mut spec = state.prefs.spec.clone();
+    row(ui, "Seed", "All noise is a function of the seed: the same seed makes the same rollout", |ui| {
+        if icon_button(ui, Icon::Dice, 24.0, "Random seed").clicked() {
+            spec.seed = random_seed();
+            restart = true;
+        }
+        let response = ui.add(
+            DragValue::new(&mut spec.seed)
+                .speed(0.1)
+                .update_while_editing(false),
+        );
+        restart |= response.drag_stopped() || (response.lost_focus() && spec.seed != state.spec().seed);
+    });
+    ui.label("Members");
+    let choices = [(1, "1", ""), (2, "2", ""), (3, "3", ""), (4, "4", "")];
+    restart |= segmented(ui, "Members", &mut spec.members, &choices);
+    state.prefs.spec = spec;
+
+    ui.add_space(GRID);
+    let label = ui.label("Start from a file");
+    let edit = egui::TextEdit::singleline(&mut state.files.start_path)
+        .hint_text("path, or drop a file here")
+        .desired_width(f32::INFINITY);
+    let response = ui.add(edit).labelled_by(label.id);
+    let entered = response.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter));
+    ui.horizontal(|ui| {
+        if ui
+            .add_enabled(!state.files.waiting(), egui::Button::new("Open…"))
+            .clicked()
+        {
+            let near = PathBuf::from(&state.files.start_path);
+            state.files.open_dialog(ui.ctx(), Purpose::Start, &near);
+        }
+        if state.spec().start_file.is_some() && ui.button("Clear").clicked() {
+            state.files.start_path.clear();
+            state.prefs.spec.start_file = None;
+            restart = true;
+        }
+        restart |= ui
+            .button("Restart")
+            .on_hover_text("Begin a new rollout with this seed and start")
+            .clicked();
+    });
+    if entered || restart {
+        let typed = state.files.start_path.trim();
+        state.prefs.spec.start_file = (!typed.is_empty()).then(|| PathBuf::from(typed));
+        state.restart();
+    }
+    note(ui, "These begin a new rollout. Everything else acts on the one that runs.");
+}
+
+/// A seed that a person can read out: up to five digits, from the clock.
+fn random_seed() -> u64 {
+    let nanos = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |d| d.as_nanos() as u64);
+    // Fibonacci hashing spreads neighbouring times.
+    (nanos.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) % 100_000
+}
+
+/// Colour map, range, smoothing, zoom.
+pub fn picture(ui: &mut Ui, state: &mut State) {
+    let dark = ui.visuals().dark_mode;
+    row(ui, "Colours", "", |ui| {
+        let chosen = state.prefs.color_map;
+        let text = chosen.map_or("by theme", ColorMap::label);
+        ComboBox::from_id_salt("colour map")
+            .selected_text(text)
+            .show_ui(ui, |ui| {
+                ui.selectable_value(&mut state.prefs.color_map, None, "by theme");
+                for map in ColorMap::ALL {
+                    ui.selectable_value(&mut state.prefs.color_map, Some(map), map.label())
+                        .on_hover_text(map.about());
+                }
+            });
+    });
+    let mut limit = state.look(dark).range.hi;
+    let tip = "The same for all lanes and all times, so that a colour always means the same value";
+    let reset = row(ui, "Range ±", tip, |ui| {
+        let response = ui.add(DragValue::new(&mut limit).speed(0.05).range(0.01..=1e4).max_decimals(2));
+        if response.changed() {
+            state.prefs.range_limit = Some(limit);
+        }
+        state.prefs.range_limit.is_some() && ui.small_button("Reset").clicked()
+    });
+    if reset {
+        state.prefs.range_limit = None;
+    }
+    ui.checkbox(&mut state.prefs.smooth, "Smooth between cells");
+    if !state.view.is_default() && ui.button("Whole box").clicked() {
+        state.view = View::default();
+    }
+}

@@ -1,0 +1,175 @@
+//! Play, step, scrub; where settings changed.
+
+use egui::{Align, Align2, ComboBox, CornerRadius, Layout, Rect, RichText, Sense, Shape, Stroke, Ui, WidgetInfo, pos2, vec2};
+
+use super::super::playback::SPEEDS;
+use super::super::state::State;
+use super::super::theme::{self, palette};
+use super::super::widgets::{Icon, icon_button, number};
+
+/// The whole bar.
+pub fn show(ui: &mut Ui, state: &mut State) {
+    let (first, last) = (state.first(), state.last());
+    ui.horizontal_centered(|ui| {
+        ui.spacing_mut().item_spacing.x = 2.0;
+        let ready = !state.archive.frames.is_empty() || state.play.playing;
+        ui.add_enabled_ui(ready, |ui| buttons(ui, state, first, last));
+        ui.add_space(8.0);
+        speed(ui, state);
+        ui.add_space(12.0);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let shown = state.play.shown(first, last);
+            let time = state.shown().map_or(f64::NAN, |f| f.time);
+            // Fixed widths: the scrub bar does not move while numbers grow.
+            let cells = [
+                (84.0, format!("t {}", number(time, 2))),
+                (128.0, format!("frame {shown} / {last}")),
+            ];
+            for (width, text) in cells {
+                let (rect, _) = ui.allocate_exact_size(vec2(width, 24.0), Sense::hover());
+                ui.painter().text(
+                    rect.right_center(),
+                    Align2::RIGHT_CENTER,
+                    text,
+                    theme::body(),
+                    palette(ui).text,
+                );
+            }
+            ui.add_space(12.0);
+            let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 40.0), Sense::hover());
+            scrub(ui, state, rect, first, last);
+        });
+    });
+}
+
+fn buttons(ui: &mut Ui, state: &mut State, first: usize, last: usize) {
+    let side = 30.0;
+    let mut order = None;
+    if icon_button(ui, Icon::First, side, "First frame (Home)").clicked() {
+        order = Some(state.play.go_to(first, last));
+    }
+    if icon_button(ui, Icon::Back, side, "One frame back (←)").clicked() {
+        order = Some(state.play.step(false, first, last));
+    }
+    let (icon, name) = if state.play.playing {
+        (Icon::Pause, "Pause (Space)")
+    } else {
+        (Icon::Play, "Play (Space)")
+    };
+    if icon_button(ui, icon, 36.0, name).clicked() {
+        order = Some(state.play.toggle());
+    }
+    let forward = if state.play.at_end() {
+        "Make one frame (→)"
+    } else {
+        "One frame forward (→)"
+    };
+    if icon_button(ui, Icon::Forward, side, forward).clicked() {
+        order = Some(state.play.step(true, first, last));
+    }
+    if icon_button(ui, Icon::Last, side, "Newest frame (End)").clicked() {
+        order = Some(state.play.go_to_end());
+    }
+    if let Some(order) = order {
+        state.obey(order);
+    }
+}
+
+fn speed(ui: &mut Ui, state: &mut State) {
+    let name = SPEEDS
+        .iter()
+        .find(|(s, _)| *s == state.prefs.speed)
+        .map_or("1×", |(_, n)| n);
+    let response = ComboBox::from_id_salt("speed")
+        .width(52.0)
+        .selected_text(name)
+        .show_ui(ui, |ui| {
+            for (speed, name) in SPEEDS {
+                ui.selectable_value(&mut state.prefs.speed, speed, name);
+            }
+        })
+        .response;
+    response.on_hover_text("Playback speed of kept frames; new frames come as fast as they are made");
+}
+
+fn scrub(ui: &mut Ui, state: &mut State, rect: Rect, first: usize, last: usize) {
+    let p = palette(ui);
+    let inner = rect.shrink2(vec2(8.0, 0.0));
+    state.scrub_rect = inner;
+    let response = ui.interact(rect, ui.scope_id().with("scrub"), Sense::click_and_drag());
+    let shown = state.play.shown(first, last);
+    response.widget_info(|| WidgetInfo::slider(true, shown as f64, "Frame shown"));
+    // While only a few frames exist the bar fills from the left instead of stretching them.
+    let span = (last.saturating_sub(first)).max(40) as f32;
+    let x_of = |frame: usize| {
+        inner.left() + inner.width() * frame.saturating_sub(first) as f32 / span
+    };
+    let frame_at = |x: f32| {
+        let t = ((x - inner.left()) / inner.width()).clamp(0.0, 1.0);
+        (first + (t * span).round() as usize).min(last)
+    };
+    if (response.clicked() || response.dragged())
+        && let Some(at) = response.interact_pointer_pos()
+        && !state.archive.frames.is_empty()
+    {
+        let target = frame_at(at.x);
+        if target != shown || state.play.playing {
+            let order = state.play.go_to(target, last);
+            state.obey(order);
+        }
+    }
+    let y = rect.center().y + 5.0;
+    let painter = ui.painter_at(rect.expand2(vec2(8.0, 4.0)));
+    let rail = |from: f32, to: f32| Rect::from_min_max(pos2(from, y - 2.0), pos2(to, y + 2.0));
+    painter.rect_filled(rail(inner.left(), inner.right()), CornerRadius::same(2), p.raised);
+    if state.archive.frames.is_empty() {
+        return;
+    }
+    painter.rect_filled(rail(x_of(first), x_of(last)), CornerRadius::same(2), p.weak.gamma_multiply(0.55));
+    let here = x_of(shown);
+    painter.rect_filled(rail(x_of(first), here), CornerRadius::same(2), p.accent);
+
+    // Where settings changed: a tick and, where there is room, what is new.
+    let mut free = f32::NEG_INFINITY;
+    for change in state.series.changes.iter().filter(|c| c.frame >= first) {
+        let x = x_of(change.frame);
+        painter.vline(x, (y - 8.0)..=(y - 3.0), Stroke::new(1.2, p.accent));
+        let galley = painter.layout_no_wrap(change.what.clone(), theme::small(), p.weak);
+        if x > free && x + galley.size().x < rect.right() + 8.0 {
+            free = x + galley.size().x + 8.0;
+            painter.galley(pos2(x - 2.0, y - 9.0 - galley.size().y), galley, p.weak);
+        }
+    }
+    for (index, blow_up) in state.blow_ups.iter().enumerate() {
+        if let Some(b) = blow_up {
+            let c = pos2(x_of(b.frame.min(last)), y + 8.0 + index as f32);
+            painter.add(Shape::convex_polygon(
+                vec![c + vec2(0.0, -4.0), c + vec2(4.0, 3.0), c + vec2(-4.0, 3.0)],
+                p.alarm,
+                Stroke::NONE,
+            ));
+        }
+    }
+    let grow = if response.hovered() || response.dragged() { 1.0 } else { 0.0 };
+    painter.circle_filled(pos2(here, y), 6.0 + grow, p.accent);
+    if let Some(at) = response.hover_pos() {
+        let frame = frame_at(at.x);
+        let text = describe(state, frame);
+        response.on_hover_ui_at_pointer(|ui| {
+            ui.label(RichText::new(text).small());
+        });
+    }
+}
+
+fn describe(state: &State, frame: usize) -> String {
+    let Some(set) = state.frame(frame) else {
+        return format!("frame {frame}");
+    };
+    let what = if frame <= 3 {
+        "start frame".to_owned()
+    } else {
+        let g = &set.settings.guidance;
+        format!("λ {:.2}, m {}", g.strength, g.history)
+    };
+    format!("frame {frame}   t {}   {what}", number(set.time, 2))
+}

@@ -1,0 +1,59 @@
+//! Name, model, device, speed; save, theme, help.
+
+use egui::{Align, Button, Layout, RichText, Ui};
+
+use super::super::actions;
+use super::super::state::State;
+use super::super::theme::palette;
+use super::super::widgets::{Icon, icon_button};
+
+/// The bar.
+pub fn show(ui: &mut Ui, state: &mut State) {
+    ui.horizontal_centered(|ui| {
+        let p = palette(ui);
+        ui.spacing_mut().item_spacing.x = 16.0;
+        ui.label(RichText::new("eddyscope").heading());
+        if let Some(facts) = &state.facts {
+            let hash = facts.model_hash.get(..12).unwrap_or(&facts.model_hash);
+            let (ny, nx) = facts.shape;
+            ui.label(RichText::new(&facts.name).color(p.text)).on_hover_text(format!(
+                "Model {} on {nx} × {ny} cells\nweights {hash}",
+                facts.name
+            ));
+            ui.label(RichText::new(&facts.device).weak())
+                .on_hover_text("Where the networks run");
+        }
+        let rate = state.progress.frames_per_second;
+        if rate > 0.0 {
+            let text = if rate >= 9.95 {
+                format!("{rate:.0} frames/s")
+            } else {
+                format!("{rate:.1} frames/s")
+            };
+            ui.label(RichText::new(text).weak());
+        }
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            ui.spacing_mut().item_spacing.x = 4.0;
+            let help = ui.add(Button::new("?").frame(false).min_size(egui::vec2(28.0, 28.0)));
+            if help.on_hover_text("Help (?)").clicked() {
+                state.help_open = !state.help_open;
+                state.prefs.tips_dismissed = false;
+            }
+            let dark = ui.visuals().dark_mode;
+            let (icon, name) = if dark {
+                (Icon::Sun, "Light theme (T)")
+            } else {
+                (Icon::Moon, "Dark theme (T)")
+            };
+            if icon_button(ui, icon, 28.0, name).clicked() {
+                let ctx = ui.ctx().clone();
+                actions::toggle_theme(&ctx, state);
+            }
+            ui.add_enabled_ui(!state.archive.frames.is_empty(), |ui| {
+                if icon_button(ui, Icon::Save, 28.0, "Save the picture… (S)").clicked() {
+                    state.open_save();
+                }
+            });
+        });
+    });
+}

@@ -1,0 +1,179 @@
+//! The middle: lanes as tiles, as large as they fit, with one colour bar.
+
+use egui::{Align2, CornerRadius, Rect, RichText, Ui, UiBuilder, pos2, vec2};
+
+use super::super::state::State;
+use super::super::theme::{self, GRID, palette};
+use super::super::widgets::{number, segmented_of_width};
+use super::{color_bar, help, lane};
+
+const GAP: f32 = 3.0 * GRID;
+const MARGIN: f32 = 3.0 * GRID;
+
+/// Columns and side of the square tiles for `count` lanes in `room`.
+pub fn tiling(count: usize, room: egui::Vec2) -> (usize, f32) {
+    (1..=count.max(1))
+        .map(|columns| {
+            let rows = count.max(1).div_ceil(columns) as f32;
+            let c = columns as f32;
+            let wide = (room.x - (c - 1.0) * GAP) / c;
+            let high = (room.y - (rows - 1.0) * GAP) / rows - lane::TITLE;
+            (columns, wide.min(high).floor().max(16.0))
+        })
+        .max_by(|a, b| a.1.total_cmp(&b.1))
+        .unwrap_or((1, 16.0))
+}
+
+/// Lanes, colour bar, and in a free tile the first words of help or the pointer's values.
+pub fn show(ui: &mut Ui, state: &mut State) {
+    let whole = ui.max_rect();
+    ui.painter().rect_filled(whole, CornerRadius::ZERO, palette(ui).canvas);
+    state.hover = None;
+    let lanes = state.lanes();
+    let area = whole.shrink(MARGIN);
+    let room = vec2(area.width() - color_bar::WIDTH - GAP, area.height());
+    let (columns, side) = tiling(lanes.len(), room);
+    let rows = lanes.len().div_ceil(columns);
+    let size = |n: usize, each: f32| n as f32 * each + (n as f32 - 1.0) * GAP;
+    let grid = vec2(size(columns, side), size(rows, side + lane::TITLE));
+    let all = vec2(grid.x + GAP + color_bar::WIDTH, grid.y);
+    let corner = (area.center() - all / 2.0).round();
+    let tile = |i: usize| {
+        let (column, row) = ((i % columns) as f32, (i / columns) as f32);
+        Rect::from_min_size(
+            pos2(
+                corner.x + column * (side + GAP),
+                corner.y + row * (side + lane::TITLE + GAP),
+            ),
+            vec2(side, side + lane::TITLE),
+        )
+    };
+    for (i, kind) in lanes.iter().enumerate() {
+        lane::show(ui, state, *kind, tile(i));
+    }
+    let bar_top = corner.y + lane::TITLE;
+    let members = state.shown().map_or(1, |f| {
+        f.lanes.iter().flatten().map(|l| l.members.len()).max().unwrap_or(1)
+    });
+    let chooser = if members > 1 { 60.0 } else { 0.0 };
+    let bar = Rect::from_min_max(
+        pos2(corner.x + grid.x + GAP, bar_top),
+        pos2(corner.x + all.x, corner.y + all.y - chooser),
+    );
+    let look = state.look(ui.visuals().dark_mode);
+    if let Some(facts) = state.facts.clone() {
+        let value = hovered_value(state);
+        color_bar::show(ui, bar, &look, &facts.quantity, &facts.units, value);
+    }
+    if members > 1 {
+        member_chooser(ui, state, members, Rect::from_min_max(bar.left_bottom(), corner + all));
+    }
+    if lanes.len() < rows * columns {
+        free_tile(ui, state, tile(lanes.len()));
+    } else {
+        help::card_over(ui, state, whole);
+    }
+    if state.archive.frames.is_empty() {
+        loading(ui, state, whole);
+    }
+}
+
+fn hovered_value(state: &State) -> Option<f32> {
+    let (kind, column, row) = state.hover?;
+    let lane = state.shown()?.lanes[kind.index()].as_ref()?;
+    state.values(lane)?.get(row * state.size().0 + column).copied()
+}
+
+fn member_chooser(ui: &mut Ui, state: &mut State, members: usize, rect: Rect) {
+    ui.scope_builder(UiBuilder::new().max_rect(rect), |ui| {
+        ui.spacing_mut().item_spacing.y = 2.0;
+        ui.add_space(GRID);
+        ui.label(RichText::new("member").small().weak());
+        let names = ["1", "2", "3", "4"];
+        for pair in (0..members.min(4)).collect::<Vec<_>>().chunks(2) {
+            let choices: Vec<_> = pair.iter().map(|i| (*i, names[*i], "")).collect();
+            let width = 22.0 * choices.len() as f32;
+            segmented_of_width(ui, "Member", &mut state.member, &choices, width);
+        }
+    });
+}
+
+/// The tile that has no lane: help at first, then the values under the pointer.
+fn free_tile(ui: &mut Ui, state: &mut State, rect: Rect) {
+    let inner = Rect::from_min_max(pos2(rect.left(), rect.top() + lane::TITLE), rect.max).shrink(16.0);
+    ui.scope_builder(UiBuilder::new().max_rect(inner), |ui| {
+        if !state.prefs.tips_dismissed {
+            help::first_words(ui, state);
+        } else {
+            readout(ui, state);
+        }
+    });
+}
+
+fn readout(ui: &mut Ui, state: &State) {
+    let p = palette(ui);
+    let Some((frame, cell)) = state.shown().zip(state.hover.map(|h| (h.1, h.2)).or(state.pin)) else {
+        let hint = "Point at a frame to read its values.\nClick to follow that cell over time.\nWheel to zoom, drag to pan.";
+        ui.label(RichText::new(hint).weak());
+        return;
+    };
+    let (nx, _) = state.size();
+    let step = std::f64::consts::TAU / nx.max(1) as f64;
+    let (x, y) = (cell.0 as f64 * step, cell.1 as f64 * step);
+    ui.label(RichText::new(format!("x {x:.2}   y {y:.2}   t {}", number(frame.time, 2))).weak());
+    ui.add_space(GRID);
+    let units = state.facts.as_ref().map_or("", |f| f.units.as_str());
+    for kind in state.lanes() {
+        let value = frame.lanes[kind.index()]
+            .as_ref()
+            .and_then(|l| state.values(l))
+            .and_then(|v| v.get(cell.1 * nx + cell.0));
+        ui.horizontal(|ui| {
+            ui.set_width(ui.available_width().min(220.0));
+            ui.label(RichText::new(kind.label()).color(p.lane(kind)));
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                let text = value.map_or("–".to_owned(), |v| number(f64::from(*v), 2));
+                ui.label(RichText::new(format!("{text} {units}")));
+            });
+        });
+    }
+}
+
+/// Before the first frame: what is being done, and for how long.
+fn loading(ui: &Ui, state: &State, whole: Rect) {
+    let p = palette(ui);
+    let activity = if state.progress.activity.is_empty() {
+        "starting"
+    } else {
+        &state.progress.activity
+    };
+    let painter = ui.painter();
+    let c = whole.center();
+    let card = Rect::from_center_size(c, vec2(360.0, 84.0));
+    painter.rect_filled(card, CornerRadius::same(8), p.canvas);
+    painter.text(c - vec2(0.0, 12.0), Align2::CENTER_CENTER, activity, egui::FontId::proportional(17.0), p.text);
+    painter.text(
+        c + vec2(0.0, 14.0),
+        Align2::CENTER_CENTER,
+        "the first frame comes within seconds",
+        theme::small(),
+        p.weak,
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_lanes_are_large_enough_at_1280_by_800() {
+        // What is left of 1280 x 800 beside the panels, without margins and colour bar.
+        let room = vec2(1280.0 - 232.0 - 320.0 - 2.0 * MARGIN - color_bar::WIDTH - GAP, 800.0 - 40.0 - 76.0 - 2.0 * MARGIN);
+        let (columns, side) = tiling(3, room);
+        assert_eq!(columns, 2);
+        assert!(side >= 295.0, "{side}");
+        let (columns, side) = tiling(3, vec2(1300.0, 600.0));
+        assert_eq!(columns, 3);
+        assert!(side > 400.0, "{side}");
+    }
+}

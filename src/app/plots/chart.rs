@@ -1,0 +1,238 @@
+//! One quiet chart: fixed bounds, lines named at their end, a band, marks, values under the pointer.
+
+use egui::{Color32, RichText, Ui};
+use egui_plot::{
+    AxisHints, FilledArea, GridMark, HPlacement, HoverPosition, Line, LineStyle, Plot, PlotPoint, PlotPoints,
+    Points, Text, VLine,
+};
+
+use super::super::series::decimate;
+use super::super::theme::palette;
+use super::super::widgets::number;
+
+/// Share of the width kept free for the names at the ends of lines.
+const NAMES: f64 = 0.24;
+
+/// A line of the chart.
+pub struct Curve {
+    /// Name at its end.
+    pub name: String,
+    /// Colour of the method.
+    pub color: Color32,
+    /// Dashed, to be told apart without colour.
+    pub dashed: bool,
+    /// A dot at every point.
+    pub dots: bool,
+    /// Points, x ascending.
+    pub points: Vec<[f64; 2]>,
+}
+
+/// A chart to be drawn.
+pub struct Chart<'a> {
+    /// Unique name.
+    pub id: &'a str,
+    /// What is shown, above it.
+    pub title: &'a str,
+    /// What it says, on hover.
+    pub about: &'a str,
+    /// Unit of x for the values under the pointer ("lag", "t").
+    pub x_name: &'a str,
+    /// Height, points.
+    pub height: f32,
+    /// Range of x of the data.
+    pub x: (f64, f64),
+    /// Range of y.
+    pub y: (f64, f64),
+    /// Decimals of y values.
+    pub decimals: usize,
+    /// x is -log10 of what its axis shows.
+    pub log_x: bool,
+    /// Lines.
+    pub curves: Vec<Curve>,
+    /// x, lower and upper edge of a band.
+    pub band: Option<(Vec<f64>, Vec<f64>, Vec<f64>)>,
+    /// A line that marks an x.
+    pub mark: Option<f64>,
+}
+
+impl Chart<'_> {
+    /// Draws it over the available width.
+    pub fn show(self, ui: &mut Ui) {
+        let p = palette(ui);
+        let title = ui.label(RichText::new(self.title).small().color(p.text));
+        if !self.about.is_empty() {
+            title.on_hover_text(self.about);
+        }
+        let columns = ui.available_width() as usize;
+        let width = (self.x.1 - self.x.0).max(1e-9);
+        let x_end = self.x.1 + width * NAMES;
+        let (x_name, decimals, log_x, x_data_end) = (self.x_name.to_owned(), self.decimals, self.log_x, self.x.1);
+        let hover_name = x_name.clone();
+        let x_axis = AxisHints::new_x()
+            .formatter(move |mark: GridMark, _: &_| {
+                if mark.value > x_data_end + 1e-9 {
+                    String::new()
+                } else if log_x {
+                    power_of_ten(-mark.value)
+                } else {
+                    plain(mark.value)
+                }
+            });
+        let y_axis = AxisHints::new_y()
+            .placement(HPlacement::Left)
+            .min_thickness(30.0)
+            .formatter(|mark: GridMark, _: &_| plain(mark.value));
+        let plot = Plot::new(self.id)
+            .height(self.height)
+            .show_background(false)
+            .allow_zoom(false)
+            .allow_drag(false)
+            .allow_scroll(false)
+            .allow_boxed_zoom(false)
+            .allow_double_click_reset(false)
+            .show_crosshair(false)
+            .set_margin_fraction(egui::Vec2::ZERO)
+            .grid_spacing(40.0..=400.0)
+            .custom_x_axes(vec![x_axis])
+            .custom_y_axes(vec![y_axis])
+            .label_formatter(move |at| match at {
+                HoverPosition::NearDataPoint { plot_name, position, .. } if !plot_name.is_empty() => {
+                    let x = if log_x {
+                        format!("{:.3}", 10f64.powf(-position.x))
+                    } else {
+                        plain((position.x * 100.0).round() / 100.0)
+                    };
+                    Some(format!("{plot_name}   {}\n{hover_name} {x}", number(position.y, decimals)))
+                }
+                _ => None,
+            });
+        let per_point = (self.y.1 - self.y.0) / f64::from((self.height - 24.0).max(1.0));
+        plot.show(ui, |plot| {
+            plot.set_plot_bounds_x(self.x.0..=x_end);
+            plot.set_plot_bounds_y(self.y.0..=self.y.1);
+            if let Some((x, lo, hi)) = &self.band
+                && !x.is_empty()
+            {
+                plot.add(FilledArea::new("", x, lo, hi).fill_color(p.text.gamma_multiply(0.10)).allow_hover(false));
+            }
+            if let Some(x) = self.mark {
+                plot.vline(VLine::new("", x).color(p.weak.gamma_multiply(0.5)).width(1.0).allow_hover(false));
+            }
+            for curve in &self.curves {
+                let points = decimate(&curve.points, columns);
+                let style = if curve.dashed { LineStyle::Dashed { length: 5.0 } } else { LineStyle::Solid };
+                plot.line(
+                    Line::new(curve.name.clone(), PlotPoints::from(points.clone()))
+                        .color(curve.color)
+                        .width(1.6)
+                        .style(style),
+                );
+                if curve.dots {
+                    plot.points(Points::new("", PlotPoints::from(points)).color(curve.color).radius(2.0).allow_hover(false));
+                }
+            }
+            for (name, color, x, y) in end_names(&self.curves, self.y, 13.0 * per_point) {
+                let at = PlotPoint::new(x + width * 0.015, y);
+                plot.text(
+                    Text::new("", at, RichText::new(name).small())
+                        .color(color)
+                        .anchor(egui::Align2::LEFT_CENTER)
+                        .allow_hover(false),
+                );
+            }
+        });
+    }
+}
+
+/// Places of the names at the ends of the lines, moved apart until none covers another.
+fn end_names(curves: &[Curve], (lo, hi): (f64, f64), apart: f64) -> Vec<(String, Color32, f64, f64)> {
+    let mut ends: Vec<_> = curves
+        .iter()
+        .filter_map(|c| {
+            let [x, y] = c.points.iter().rev().find(|p| p[1].is_finite())?;
+            Some((c.name.clone(), c.color, *x, y.clamp(lo, hi)))
+        })
+        .collect();
+    ends.sort_by(|a, b| a.3.total_cmp(&b.3));
+    let mut floor = lo + apart / 2.0;
+    for end in &mut ends {
+        end.3 = end.3.max(floor);
+        floor = end.3 + apart;
+    }
+    let mut ceiling = hi - apart / 2.0;
+    for end in ends.iter_mut().rev() {
+        end.3 = end.3.min(ceiling);
+        ceiling = end.3 - apart;
+    }
+    ends
+}
+
+/// A number of an axis, without needless zeros.
+fn plain(value: f64) -> String {
+    let text = number(value, 3);
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}
+
+/// A decade of a logarithmic axis; nothing between decades.
+fn power_of_ten(exponent: f64) -> String {
+    if (exponent - exponent.round()).abs() > 1e-6 {
+        return String::new();
+    }
+    match exponent.round() as i32 {
+        e @ -3..=0 => format!("{:.*}", (-e) as usize, 10f64.powi(e)),
+        e => format!("{}", 10f64.powi(e)),
+    }
+}
+
+/// A range of y that holds all points, from a given one on.
+pub fn range_of<'a>(
+    points: impl Iterator<Item = &'a [f64; 2]>,
+    (mut lo, mut hi): (f64, f64),
+) -> (f64, f64) {
+    for [_, y] in points.filter(|p| p[1].is_finite()) {
+        lo = lo.min(*y);
+        hi = hi.max(*y);
+    }
+    let air = 0.06 * (hi - lo).max(1e-6);
+    (lo - air, hi + air)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn curve(name: &str, y: f64) -> Curve {
+        Curve {
+            name: name.into(),
+            color: Color32::WHITE,
+            dashed: false,
+            dots: false,
+            points: vec![[0.0, 0.0], [1.0, y]],
+        }
+    }
+
+    #[test]
+    fn names_do_not_cover_each_other() {
+        let ends = end_names(
+            &[curve("a", 0.5), curve("b", 0.5), curve("c", 0.51), curve("d", 0.99)],
+            (0.0, 1.0),
+            0.1,
+        );
+        let y: Vec<f64> = ends.iter().map(|e| e.3).collect();
+        assert!(y.windows(2).all(|w| w[1] - w[0] > 0.0999), "{y:?}");
+        assert!(y.iter().all(|v| (0.0..=1.0).contains(v)));
+    }
+
+    #[test]
+    fn axis_numbers() {
+        assert_eq!(plain(0.5), "0.5");
+        assert_eq!(plain(-10.0), "−10");
+        assert_eq!(power_of_ten(-2.0), "0.01");
+        assert_eq!(power_of_ten(1.0), "10");
+        assert_eq!(power_of_ten(0.5), "");
+    }
+}

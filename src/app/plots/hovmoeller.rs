@@ -1,0 +1,110 @@
+//! Space-time diagrams: one row a frame, growing as the frames come.
+
+use std::sync::Arc;
+
+use egui::{Align2, CornerRadius, Rect, Sense, Stroke, Ui, pos2, vec2};
+
+use crate::render::Look;
+use crate::render::gpu::Drawing;
+use crate::rollout::settings::LaneKind;
+
+use super::super::paint;
+use super::super::state::State;
+use super::super::theme::{self, palette};
+use super::super::widgets::{note, number};
+use super::super::words;
+
+/// Rows of the ring texture: the diagram shows at most so many frames.
+const RING: usize = 512;
+/// Height of one frame's row, points.
+const ROW: f32 = 2.5;
+/// First slot of the field painter used here (the lanes have 0..4).
+const SLOT: usize = 8;
+
+/// The tab.
+pub fn show(ui: &mut Ui, state: &State) {
+    note(ui, "Mean over the central rows, along x, one line a frame, time downwards. Slanted streaks are things that move.");
+    let p = palette(ui);
+    let lanes = state.lanes();
+    let axis = 34.0;
+    let gap = 8.0;
+    let (rect, _) = ui.allocate_exact_size(ui.available_size() - vec2(0.0, 8.0), Sense::hover());
+    let top = rect.top() + 20.0;
+    let height = rect.bottom() - top;
+    let width = ((rect.width() - axis - gap * (lanes.len() as f32 - 1.0)) / lanes.len() as f32).floor();
+    let rows = ((height / ROW) as usize).clamp(1, RING);
+    let (nx, _) = state.size();
+    let Some((start, end)) = window(state, rows) else {
+        return;
+    };
+    let look = Look {
+        // A mean over rows varies less than a cell.
+        range: half_range(state.look(ui.visuals().dark_mode)),
+        ..state.look(ui.visuals().dark_mode)
+    };
+    let count = end - start + 1;
+    for (i, kind) in lanes.iter().enumerate() {
+        let left = rect.left() + axis + i as f32 * (width + gap);
+        let name = pos2(left, rect.top() + 8.0);
+        ui.painter().text(name, Align2::LEFT_CENTER, words::lane(*kind), theme::small(), p.lane(*kind));
+        let whole = Rect::from_min_size(pos2(left, top), vec2(width, rows as f32 * ROW));
+        ui.painter().rect_filled(whole, CornerRadius::ZERO, p.canvas);
+        let strip = Rect::from_min_size(whole.min, vec2(width, count as f32 * ROW));
+        let drawing = Drawing {
+            rows: ring_rows(state, *kind, start, end, nx),
+            size: (nx as u32, RING as u32),
+            origin: [0.0, (start % RING) as f32],
+            span: [nx as f32, count as f32],
+            y_up: false,
+            look,
+        };
+        paint::field(ui, strip, SLOT + kind.index(), drawing);
+    }
+    let y_of = |index: usize| top + (index - start) as f32 * ROW;
+    for index in (start..=end).filter(|i| i % 50 == 0) {
+        if let Some(frame) = state.frame(index) {
+            let y = y_of(index) + ROW / 2.0;
+            let at = pos2(rect.left() + axis - 6.0, y.max(top + 5.0));
+            ui.painter().text(at, Align2::RIGHT_CENTER, number(frame.time, 0), theme::small(), p.weak);
+        }
+    }
+    ui.painter().text(pos2(rect.left(), rect.top() + 8.0), Align2::LEFT_CENTER, "t", theme::small(), p.weak);
+    let shown = state.play.shown(state.first(), state.last());
+    if !state.play.at_end() && (start..=end).contains(&shown) {
+        let y = y_of(shown) + ROW / 2.0;
+        let x = (rect.left() + axis)..=rect.right();
+        ui.painter().hline(x, y, Stroke::new(1.0, p.accent));
+    }
+}
+
+/// First and last frame in the diagram: the newest ones, or those around the frame shown.
+fn window(state: &State, rows: usize) -> Option<(usize, usize)> {
+    if state.archive.frames.is_empty() {
+        return None;
+    }
+    let (first, last) = (state.first(), state.last());
+    let shown = state.play.shown(first, last);
+    let end = (shown + rows / 2).max(first + rows - 1).min(last);
+    Some((end.saturating_sub(rows - 1).max(first), end))
+}
+
+fn ring_rows(state: &State, kind: LaneKind, start: usize, end: usize, nx: usize) -> Vec<(u32, Arc<[f32]>)> {
+    (start..=end)
+        .filter_map(|index| {
+            let frame = state.frame(index)?;
+            let row = frame.lanes[kind.index()]
+                .as_ref()
+                .map(|l| &l.hovmoeller)
+                .filter(|h| h.len() == nx)
+                .unwrap_or(&state.blank);
+            Some(((index % RING) as u32, Arc::clone(row)))
+        })
+        .collect()
+}
+
+fn half_range(look: Look) -> crate::render::ValueRange {
+    crate::render::ValueRange {
+        lo: look.range.lo * 0.6,
+        hi: look.range.hi * 0.6,
+    }
+}

@@ -1,0 +1,141 @@
+//! Autocorrelation, frame-to-frame difference, spread.
+
+use egui::Ui;
+
+use crate::rollout::settings::LaneKind;
+
+use super::super::series::LaneSeries;
+use super::super::state::State;
+use super::super::theme::{GRID, palette};
+use super::super::widgets::note;
+use super::super::words;
+use super::chart::{Chart, Curve, range_of};
+
+/// The tab.
+pub fn show(ui: &mut Ui, state: &State) {
+    let Some(facts) = state.facts.as_deref() else {
+        note(ui, "The model is being loaded.");
+        return;
+    };
+    let room = ui.available_height() - 3.0 * 26.0 - 24.0;
+    let acf_height = (room * 0.44).clamp(120.0, 300.0);
+    let other = ((room - acf_height) / 2.0).clamp(80.0, 220.0);
+
+    let lags: Vec<f64> = (0..facts.acf_truth.len()).map(|l| l as f64).collect();
+    let mut curves = vec![Curve {
+        name: "truth".into(),
+        color: palette(ui).text,
+        dashed: false,
+        dots: false,
+        points: lags.iter().zip(&facts.acf_truth).map(|(l, v)| [*l, *v]).collect(),
+    }];
+    for kind in state.lanes().into_iter().filter(|k| *k != LaneKind::Truth) {
+        let acf = &state.archive.diagnostics[kind.index()].acf;
+        let points: Vec<[f64; 2]> = acf
+            .iter()
+            .enumerate()
+            .filter(|(_, v)| v.is_finite())
+            .map(|(l, v)| [l as f64, *v])
+            .collect();
+        if points.len() > 1 {
+            curves.push(curve(ui, kind, points, true));
+        }
+    }
+    let whole = curves.len() > 1;
+    let y = range_of(curves.iter().flat_map(|c| &c.points), (0.0, 1.0));
+    Chart {
+        id: "acf",
+        title: "Autocorrelation, by lag in frames",
+        about: "How much of a frame is still there some frames later. The band holds 90 % of truth's runs of 100 frames.",
+        x_name: "lag",
+        height: acf_height,
+        x: (0.0, lags.last().copied().unwrap_or(10.0).max(1.0)),
+        y,
+        decimals: 3,
+        log_x: false,
+        curves,
+        band: Some((lags, facts.acf_lo.clone(), facts.acf_hi.clone())),
+        mark: None,
+    }
+    .show(ui);
+    if !whole {
+        note(ui, "The model's lines appear after some frames.");
+    }
+    ui.add_space(GRID);
+    over_time(
+        ui,
+        state,
+        other,
+        "rmse",
+        &format!("Change from frame to frame [{}]", facts.units),
+        "Root mean square difference from the frame before; the band is truth's (5 to 95 %).",
+        facts.rmse_band,
+        |s| &s.rmse,
+    );
+    ui.add_space(GRID);
+    over_time(
+        ui,
+        state,
+        other,
+        "std",
+        &format!("Standard deviation [{}]", facts.units),
+        "Of each frame, over all cells; the band is truth's (5 to 95 %).",
+        facts.std_band,
+        |s| &s.std,
+    );
+}
+
+/// A curve in the colour of its method.
+pub fn curve(ui: &Ui, kind: LaneKind, points: Vec<[f64; 2]>, dots: bool) -> Curve {
+    Curve {
+        name: words::lane(kind).to_owned(),
+        color: palette(ui).lane(kind),
+        dashed: matches!(kind, LaneKind::Unconditional | LaneKind::Forecaster),
+        dots,
+        points,
+    }
+}
+
+/// Range of time of the kept frames, at least a few frames long.
+pub fn time_range(state: &State) -> (f64, f64) {
+    let step = state.facts.as_ref().map_or(1.0, |f| f.frame_interval);
+    let first = state.archive.frames.first().map_or(0.0, |f| f.time);
+    let last = state.archive.frames.last().map_or(0.0, |f| f.time);
+    (first, last.max(first + 20.0 * step))
+}
+
+#[allow(clippy::too_many_arguments, reason = "one chart's words and numbers, used twice in this file")]
+fn over_time(
+    ui: &mut Ui,
+    state: &State,
+    height: f32,
+    id: &str,
+    title: &str,
+    about: &str,
+    band: (f64, f64),
+    pick: impl Fn(&LaneSeries) -> &Vec<[f64; 2]>,
+) {
+    let curves: Vec<Curve> = state
+        .lanes()
+        .into_iter()
+        .map(|kind| curve(ui, kind, pick(&state.series.lanes[kind.index()]).clone(), false))
+        .filter(|c| !c.points.is_empty())
+        .collect();
+    let x = time_range(state);
+    let y = range_of(curves.iter().flat_map(|c| &c.points), band);
+    Chart {
+        id,
+        title,
+        about,
+        x_name: "t",
+        height,
+        x,
+        y,
+        decimals: 2,
+        log_x: false,
+        curves,
+        band: Some((vec![x.0, x.1], vec![band.0; 2], vec![band.1; 2])),
+        mark: (!state.play.at_end()).then(|| state.shown().map(|f| f.time)).flatten(),
+    }
+    .show(ui);
+}

@@ -1,0 +1,147 @@
+//! Time series of the diagnostics, kept beside the archive and extended as it grows.
+
+use std::sync::Arc;
+
+use crate::rollout::frame::FrameSet;
+use crate::rollout::protocol::Archive;
+
+/// Points `[time, value]` of one lane.
+#[derive(Debug, Clone, Default)]
+pub struct LaneSeries {
+    /// Spatial standard deviation.
+    pub std: Vec<[f64; 2]>,
+    /// Difference from the previous frame.
+    pub rmse: Vec<[f64; 2]>,
+    /// Dynamics skill of single steps.
+    pub skill: Vec<[f64; 2]>,
+}
+
+/// Where settings changed in the rollout.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// First frame made with the new settings.
+    pub frame: usize,
+    /// What is new ("λ 0.50", "m 1").
+    pub what: String,
+}
+
+/// All series.
+#[derive(Debug, Default)]
+pub struct Series {
+    epoch: u64,
+    /// Frames that have been read, to see whether the archive only grew.
+    read: Vec<Arc<FrameSet>>,
+    /// By lane.
+    pub lanes: [LaneSeries; 4],
+    /// In order.
+    pub changes: Vec<Change>,
+}
+
+impl Series {
+    /// Brings the series up to date with the archive.
+    pub fn update(&mut self, archive: &Archive) {
+        let grew = self.epoch == archive.epoch
+            && self.read.len() <= archive.frames.len()
+            && self
+                .read
+                .iter()
+                .zip(&archive.frames)
+                .all(|(a, b)| Arc::ptr_eq(a, b));
+        if !grew {
+            *self = Self {
+                epoch: archive.epoch,
+                ..Self::default()
+            };
+        }
+        for frame in &archive.frames[self.read.len()..] {
+            self.push(frame);
+            self.read.push(Arc::clone(frame));
+        }
+    }
+
+    fn push(&mut self, frame: &Arc<FrameSet>) {
+        for (series, lane) in self.lanes.iter_mut().zip(&frame.lanes) {
+            let Some(lane) = lane else { continue };
+            let s = &lane.stats;
+            for (points, value) in [
+                (&mut series.std, s.std),
+                (&mut series.rmse, s.rmse_to_previous),
+                (&mut series.skill, s.dynamics_skill),
+            ] {
+                if value.is_finite() {
+                    points.push([frame.time, value]);
+                }
+            }
+        }
+        if let Some(before) = self.read.last()
+            && before.index >= 3
+            && before.settings != frame.settings
+        {
+            let what = describe_change(before, frame);
+            if !what.is_empty() {
+                self.changes.push(Change {
+                    frame: frame.index,
+                    what,
+                });
+            }
+        }
+    }
+}
+
+fn describe_change(before: &FrameSet, after: &FrameSet) -> String {
+    let (a, b) = (&before.settings, &after.settings);
+    let mut parts = Vec::new();
+    let mut say = |differs: bool, what: String| {
+        if differs {
+            parts.push(what);
+        }
+    };
+    let (ga, gb) = (&a.guidance, &b.guidance);
+    say(ga.strength != gb.strength, format!("λ {:.2}", gb.strength));
+    say(ga.history != gb.history, format!("m {}", gb.history));
+    say(ga.discriminator != gb.discriminator, super::words::discriminator(gb.discriminator).to_owned());
+    say(
+        (ga.sigma_lo, ga.sigma_hi) != (gb.sigma_lo, gb.sigma_hi),
+        "interval".to_owned(),
+    );
+    let (sa, sb) = (&a.sampler, &b.sampler);
+    say(sa.solver != sb.solver, super::words::solver(sb.solver).to_owned());
+    say(sa.steps != sb.steps, format!("{} steps", sb.steps));
+    say(sa.churn != sb.churn, format!("churn {:.1}", sb.churn));
+    say(sa.start != sb.start, "start".to_owned());
+    parts.join(", ")
+}
+
+/// At most two points a column of pixels: the smallest and the largest, in the order in which they came.
+pub fn decimate(points: &[[f64; 2]], columns: usize) -> Vec<[f64; 2]> {
+    if points.len() <= 2 * columns || columns == 0 {
+        return points.to_vec();
+    }
+    let per = points.len().div_ceil(columns);
+    points
+        .chunks(per)
+        .flat_map(|chunk| {
+            let by = |a: &&[f64; 2], b: &&[f64; 2]| a[1].total_cmp(&b[1]);
+            let (lo, hi) = (chunk.iter().min_by(by), chunk.iter().max_by(by));
+            let mut pair: Vec<[f64; 2]> = lo.into_iter().chain(hi).copied().collect();
+            pair.sort_by(|a, b| a[0].total_cmp(&b[0]));
+            pair
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimation_keeps_extremes() {
+        let mut points: Vec<[f64; 2]> = (0..10_000).map(|i| [i as f64, 0.0]).collect();
+        points[4321][1] = 7.0;
+        points[8765][1] = -3.0;
+        let few = decimate(&points, 100);
+        assert!(few.len() <= 200);
+        assert!(few.contains(&[4321.0, 7.0]) && few.contains(&[8765.0, -3.0]));
+        assert!(few.windows(2).all(|w| w[0][0] <= w[1][0]));
+    }
+}

@@ -1,0 +1,56 @@
+//! Where the window's frames come from: the worker, or a scripted stand-in in the tests.
+
+use crate::rollout::protocol::{Archive, Command, Event, Progress};
+use crate::rollout::settings::{RolloutSpec, Settings};
+use crate::rollout::worker::Worker;
+
+/// The window's view of a worker. Every call is cheap: none waits for a computation.
+pub trait RolloutSource {
+    /// Publishes new settings and returns their generation number.
+    fn set_settings(&mut self, settings: Settings) -> u64;
+    /// Sends a command.
+    fn send(&mut self, command: Command);
+    /// The frames kept so far (shared, not copied).
+    fn archive(&self) -> Archive;
+    /// Changes whenever [`Self::archive`] would.
+    fn archive_version(&self) -> (u64, u64);
+    /// What is being done now.
+    fn progress(&self) -> Progress;
+    /// The next event, if one waits.
+    fn poll_event(&mut self) -> Option<Event>;
+    /// Whether it still works.
+    fn is_alive(&self) -> bool;
+}
+
+impl RolloutSource for Worker {
+    fn set_settings(&mut self, settings: Settings) -> u64 {
+        Worker::set_settings(self, settings)
+    }
+
+    fn send(&mut self, command: Command) {
+        Worker::send(self, command);
+    }
+
+    fn archive(&self) -> Archive {
+        Worker::archive(self)
+    }
+
+    fn archive_version(&self) -> (u64, u64) {
+        Worker::archive_version(self)
+    }
+
+    fn progress(&self) -> Progress {
+        Worker::progress(self)
+    }
+
+    fn poll_event(&mut self) -> Option<Event> {
+        self.events.try_recv().ok()
+    }
+
+    fn is_alive(&self) -> bool {
+        Worker::is_alive(self)
+    }
+}
+
+/// Starts a source; called once at the start and again after a fatal error.
+pub type Launch = Box<dyn Fn(Settings, RolloutSpec) -> Box<dyn RolloutSource>>;

@@ -1,0 +1,336 @@
+//! Everything the panels read and change.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::error::UserError;
+use crate::render::{Look, View};
+use crate::rollout::frame::{FrameSet, LaneFrame};
+use crate::rollout::protocol::{Archive, Command, Event, ModelFacts, Progress};
+use crate::rollout::settings::{DiscriminatorKind, LaneKind, RolloutSpec};
+
+use super::files::Files;
+use super::notices::Notices;
+use super::playback::{Order, Playback};
+use super::prefs::Prefs;
+use super::series::Series;
+use super::source::{Launch, RolloutSource};
+
+/// A lane that was stopped.
+#[derive(Debug, Clone)]
+pub struct BlowUp {
+    /// First bad frame.
+    pub frame: usize,
+    /// What was seen.
+    pub what: String,
+}
+
+/// State of the window.
+pub struct State {
+    launch: Launch,
+    source: Box<dyn RolloutSource>,
+    /// What persists.
+    pub prefs: Prefs,
+    /// Whether the settings come from an earlier run (then the model's suggestion does not overwrite them).
+    restored: bool,
+    /// Facts about the model, once it is loaded.
+    pub facts: Option<Arc<ModelFacts>>,
+    /// Frames.
+    pub archive: Archive,
+    version: (u64, u64),
+    /// What the worker does.
+    pub progress: Progress,
+    /// Generation of the settings published last.
+    pub generation: u64,
+    /// Lanes stopped, by lane index.
+    pub blow_ups: [Option<BlowUp>; 4],
+    /// Which frame is shown.
+    pub play: Playback,
+    ran: bool,
+    /// What part of the box is seen, in all lanes.
+    pub view: View,
+    /// Cell under the pointer, and the lane it is in.
+    pub hover: Option<(LaneKind, usize, usize)>,
+    /// Cell that is followed.
+    pub pin: Option<(usize, usize)>,
+    /// Member shown.
+    pub member: usize,
+    /// Time series.
+    pub series: Series,
+    /// Errors and news.
+    pub notices: Notices,
+    /// Dialogs and typed paths.
+    pub files: Files,
+    /// Whether the help sheet is open.
+    pub help_open: bool,
+    /// Where the scrub bar lies, for the scripted run.
+    pub scrub_rect: egui::Rect,
+    /// A row without values, for lanes that were off; one array, so that it is uploaded once.
+    pub blank: Arc<[f32]>,
+}
+
+impl State {
+    /// Starts the source and lets it make frames.
+    pub fn new(launch: Launch, prefs: Prefs, restored: bool, start: Option<PathBuf>) -> Self {
+        let mut prefs = prefs;
+        if start.is_some() {
+            prefs.spec.start_file = start;
+        }
+        let mut source = launch(prefs.settings.clone(), prefs.spec.clone());
+        source.send(Command::Run);
+        let mut play = Playback::default();
+        play.restart();
+        let files = Files::new(&prefs);
+        Self {
+            launch,
+            source,
+            prefs,
+            restored,
+            facts: None,
+            archive: Archive::default(),
+            version: (u64::MAX, u64::MAX),
+            progress: Progress::default(),
+            generation: 0,
+            blow_ups: Default::default(),
+            play,
+            ran: false,
+            view: View::default(),
+            hover: None,
+            pin: None,
+            member: 0,
+            series: Series::default(),
+            notices: Notices::default(),
+            files,
+            help_open: false,
+            scrub_rect: egui::Rect::NOTHING,
+            blank: Vec::new().into(),
+        }
+    }
+
+    /// Reads what the source has to say; cheap, once a window frame.
+    pub fn poll(&mut self, dt_secs: f32) -> bool {
+        while let Some(event) = self.source.poll_event() {
+            self.hear(event);
+        }
+        let version = self.source.archive_version();
+        if version != self.version {
+            let archive = self.source.archive();
+            if archive.epoch != self.archive.epoch {
+                self.blow_ups = Default::default();
+            }
+            self.archive = archive;
+            self.version = version;
+            self.series.update(&self.archive);
+        }
+        self.progress = self.source.progress();
+        self.follow_worker();
+        let (order, more) = self.play.advance(dt_secs, self.prefs.speed, self.last());
+        self.obey(order);
+        more
+    }
+
+    fn hear(&mut self, event: Event) {
+        match event {
+            Event::Started(facts) => {
+                if self.facts.is_none() && !self.restored {
+                    let kind = self.prefs.settings.guidance.discriminator;
+                    let suggested = facts.suggested_strength[kind as usize];
+                    if suggested != self.prefs.settings.guidance.strength {
+                        self.prefs.settings.guidance.strength = suggested;
+                        self.publish();
+                    }
+                }
+                self.blank = vec![f32::NAN; facts.shape.1].into();
+                self.facts = Some(facts);
+                self.blow_ups = Default::default();
+            }
+            Event::BlowUp { lane, frame, what } => {
+                self.blow_ups[lane.index()] = Some(BlowUp { frame, what });
+            }
+            Event::Error { error, fatal } => {
+                if fatal {
+                    log::error!("{error}");
+                    self.notices.fatal = Some(error);
+                    let _ = self.play.halt();
+                } else {
+                    self.notices.warn(error);
+                }
+            }
+        }
+    }
+
+    /// The worker may pause by itself (all lanes stopped, an error): the play button then says so. A worker that ended
+    /// without a word is an error too.
+    fn follow_worker(&mut self) {
+        if self.ran && !self.progress.running && self.play.playing && self.play.at_end() {
+            self.play.playing = false;
+        }
+        self.ran = self.progress.running;
+        if !self.source.is_alive() && self.notices.fatal.is_none() {
+            self.notices.fatal = Some(UserError::new(
+                "The worker has ended",
+                "it did not say why",
+                "Press Start again; if it happens again, start with --device cpu",
+            ));
+            let _ = self.play.halt();
+        }
+    }
+
+    /// A new worker with the same settings, after a fatal error.
+    pub fn start_again(&mut self) {
+        self.source = (self.launch)(self.prefs.settings.clone(), self.prefs.spec.clone());
+        self.notices.fatal = None;
+        self.version = (u64::MAX, u64::MAX);
+        self.generation = 0;
+        self.ran = false;
+        self.begin();
+        self.source.send(Command::Run);
+    }
+
+    fn begin(&mut self) {
+        self.blow_ups = Default::default();
+        self.play.restart();
+        self.member = self.member.min(self.prefs.spec.members.saturating_sub(1));
+    }
+
+    /// Starts a new rollout with the seed, members and start file that are set.
+    pub fn restart(&mut self) {
+        self.begin();
+        self.ran = false;
+        self.source
+            .send(Command::Restart(self.prefs.spec.clone()));
+        self.source.send(Command::Run);
+    }
+
+    /// Starts a new rollout from a file.
+    pub fn restart_from(&mut self, path: PathBuf) {
+        self.files.start_path = path.display().to_string();
+        self.prefs.spec.start_file = Some(path);
+        self.restart();
+    }
+
+    /// Tells the worker the settings. They act on its next solver step.
+    pub fn publish(&mut self) {
+        self.generation = self.source.set_settings(self.prefs.settings.clone());
+    }
+
+    /// Tells the worker what the playback asks for.
+    pub fn obey(&mut self, order: Order) {
+        match order {
+            Order::None => {}
+            Order::Run => {
+                self.ran = false;
+                self.source.send(Command::Run);
+            }
+            Order::Pause => self.source.send(Command::Pause),
+            Order::StepOne => {
+                self.ran = false;
+                self.source.send(Command::Step(1));
+            }
+        }
+    }
+
+    /// Drops all frames after `index` and shows it.
+    pub fn go_back_to(&mut self, index: usize) {
+        self.source.send(Command::Pause);
+        self.source.send(Command::TruncateTo(index));
+        self.blow_ups = Default::default();
+        self.play = Playback::default();
+    }
+
+    /// First and last kept frame.
+    pub fn first(&self) -> usize {
+        self.archive.frames.first().map_or(0, |f| f.index)
+    }
+
+    /// See [`Self::first`].
+    pub fn last(&self) -> usize {
+        self.archive.frames.last().map_or(0, |f| f.index)
+    }
+
+    /// The frame shown.
+    pub fn shown(&self) -> Option<&Arc<FrameSet>> {
+        let index = self.play.shown(self.first(), self.last());
+        self.frame(index)
+    }
+
+    /// A kept frame by its number.
+    pub fn frame(&self, index: usize) -> Option<&Arc<FrameSet>> {
+        self.archive.frames.get(index.checked_sub(self.first())?)
+    }
+
+    /// Values of the member shown, in a lane of a frame.
+    pub fn values<'a>(&self, lane: &'a LaneFrame) -> Option<&'a Arc<[f32]>> {
+        lane.members.get(self.member.min(lane.members.len().saturating_sub(1)))
+    }
+
+    /// Lanes that are switched on.
+    pub fn lanes(&self) -> Vec<LaneKind> {
+        LaneKind::ALL
+            .into_iter()
+            .filter(|k| self.prefs.settings.lanes[k.index()])
+            .collect()
+    }
+
+    /// Columns and rows of the field.
+    pub fn size(&self) -> (usize, usize) {
+        self.facts.as_ref().map_or((0, 0), |f| (f.shape.1, f.shape.0))
+    }
+
+    /// How values become colours.
+    pub fn look(&self, dark: bool) -> Look {
+        Look {
+            map: self.prefs.map(dark),
+            range: self.prefs.range(self.facts.as_ref().map_or(1.0, |f| f.data_std)),
+            smooth: self.prefs.smooth,
+        }
+    }
+
+    /// Suggested and usable strength of the discriminator in use.
+    pub fn strength_marks(&self) -> (f32, f32) {
+        let kind = self.prefs.settings.guidance.discriminator;
+        self.facts.as_ref().map_or((1.0, f32::INFINITY), |f| {
+            (
+                f.suggested_strength[kind as usize],
+                f.usable_strength[kind as usize],
+            )
+        })
+    }
+
+    /// End of the strength slider.
+    pub fn strength_limit(&self) -> f32 {
+        match self.prefs.settings.guidance.discriminator {
+            DiscriminatorKind::TwoTower => 2.0,
+            DiscriminatorKind::Encoder => 100.0,
+        }
+    }
+
+    /// Sets the strength, within the slider's range for steps, as typed otherwise.
+    pub fn set_strength(&mut self, value: f32) {
+        if value.is_finite() && value != self.prefs.settings.guidance.strength {
+            self.prefs.settings.guidance.strength = value.clamp(0.0, 1000.0);
+            self.publish();
+        }
+    }
+
+    /// Whether the settings on screen have reached the sampler.
+    pub fn applied(&self) -> bool {
+        self.progress.applied_generation >= self.generation
+    }
+
+    /// Memory of the kept frames, bytes.
+    pub fn memory(&self) -> usize {
+        let per = |lane: &LaneFrame| {
+            lane.members.iter().map(|m| m.len()).sum::<usize>() + lane.hovmoeller.len()
+        };
+        // All frames of a rollout are alike.
+        self.archive.frames.last().map_or(0, |f| {
+            4 * self.archive.frames.len() * f.lanes.iter().flatten().map(per).sum::<usize>()
+        })
+    }
+
+    /// What the rollout starts from.
+    pub fn spec(&self) -> &RolloutSpec {
+        &self.prefs.spec
+    }
+}

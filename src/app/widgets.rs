@@ -1,0 +1,287 @@
+//! Small widgets that egui has not: vector icons, segmented choice, foldable section, labelled row.
+
+use egui::{
+    Align, Align2, Color32, CornerRadius, Layout, Pos2, Rect, Response, Role, Sense, Shape, Stroke, Ui,
+    WidgetInfo, pos2, vec2,
+};
+
+use super::theme::{self, GRID, palette};
+
+/// Icons drawn as shapes, so that they are sharp at any scale and need no font.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Icon {
+    /// Jump to the start.
+    First,
+    /// One frame back.
+    Back,
+    /// Play.
+    Play,
+    /// Pause.
+    Pause,
+    /// One frame forward.
+    Forward,
+    /// Jump to the end.
+    Last,
+    /// Save.
+    Save,
+    /// Sun: the light theme.
+    Sun,
+    /// Moon: the dark theme.
+    Moon,
+    /// Close.
+    Cross,
+    /// Dice.
+    Dice,
+}
+
+/// A square button with an icon; `name` is its accessible name and tooltip.
+pub fn icon_button(ui: &mut Ui, icon: Icon, side: f32, name: &str) -> Response {
+    let (rect, response) = ui.allocate_exact_size(vec2(side, side), Sense::click());
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, ui.is_enabled(), name));
+    if ui.is_rect_visible(rect) {
+        let visuals = ui.style().interact(&response);
+        if response.hovered() || response.has_focus() {
+            ui.painter()
+                .rect_filled(rect, CornerRadius::same(5), visuals.bg_fill);
+        }
+        let color = if ui.is_enabled() {
+            visuals.fg_stroke.color
+        } else {
+            palette(ui).weak
+        };
+        paint_icon(ui, icon, rect.center(), side * 0.27, color);
+    }
+    response.on_hover_text(name)
+}
+
+/// Draws an icon of half-size `r` around `c`.
+pub fn paint_icon(ui: &Ui, icon: Icon, c: Pos2, r: f32, color: Color32) {
+    let painter = ui.painter();
+    let at = |x: f32, y: f32| pos2(c.x + x * r, c.y + y * r);
+    let polygon = |points: Vec<Pos2>| Shape::convex_polygon(points, color, Stroke::NONE);
+    let bar = |x0: f32, x1: f32| {
+        Shape::rect_filled(
+            Rect::from_min_max(at(x0, -1.0), at(x1, 1.0)),
+            CornerRadius::same(1),
+            color,
+        )
+    };
+    let right = |x: f32, w: f32| polygon(vec![at(x, -1.0), at(x + w, 0.0), at(x, 1.0)]);
+    let left = |x: f32, w: f32| polygon(vec![at(x, -1.0), at(x, 1.0), at(x - w, 0.0)]);
+    let thin = Stroke::new((r * 0.22).max(1.2), color);
+    match icon {
+        Icon::Play => {
+            painter.add(right(-0.75, 1.75));
+        }
+        Icon::Pause => {
+            painter.extend([bar(-0.8, -0.25), bar(0.25, 0.8)]);
+        }
+        Icon::Forward => {
+            painter.extend([right(-0.7, 1.1), bar(0.5, 0.8)]);
+        }
+        Icon::Back => {
+            painter.extend([left(0.7, 1.1), bar(-0.8, -0.5)]);
+        }
+        Icon::Last => {
+            painter.extend([right(-1.1, 1.0), right(-0.2, 1.0), bar(0.85, 1.1)]);
+        }
+        Icon::First => {
+            painter.extend([left(1.1, 1.0), left(0.2, 1.0), bar(-1.1, -0.85)]);
+        }
+        Icon::Save => {
+            painter.line_segment([at(0.0, -1.1), at(0.0, 0.3)], thin);
+            painter.line(vec![at(-0.55, -0.25), at(0.0, 0.35), at(0.55, -0.25)], thin);
+            painter.line(
+                vec![at(-1.0, 0.4), at(-1.0, 1.0), at(1.0, 1.0), at(1.0, 0.4)],
+                thin,
+            );
+        }
+        Icon::Sun => {
+            painter.circle_stroke(c, r * 0.5, thin);
+            for i in 0..8 {
+                let (sin, cos) = (i as f32 * std::f32::consts::FRAC_PI_4).sin_cos();
+                painter.line_segment([at(cos * 0.85, sin * 0.85), at(cos * 1.2, sin * 1.2)], thin);
+            }
+        }
+        Icon::Moon => {
+            // A crescent: the outer arc and, back, a flatter one.
+            let arc = |radius: f32, shift: f32, from: f32, to: f32| {
+                (0..=16).map(move |i| {
+                    let angle = from + (to - from) * i as f32 / 16.0;
+                    (shift + radius * angle.cos(), radius * angle.sin())
+                })
+            };
+            let points: Vec<Pos2> = arc(1.0, 0.0, 0.9, 5.38)
+                .chain(arc(0.95, 0.55, 4.95, 1.33))
+                .map(|(x, y)| at(x, y))
+                .collect();
+            painter.add(Shape::closed_line(points, thin));
+        }
+        Icon::Cross => {
+            painter.line_segment([at(-0.7, -0.7), at(0.7, 0.7)], thin);
+            painter.line_segment([at(-0.7, 0.7), at(0.7, -0.7)], thin);
+        }
+        Icon::Dice => {
+            let square = Rect::from_center_size(c, vec2(2.0 * r, 2.0 * r));
+            painter.rect_stroke(square, CornerRadius::same(3), thin, egui::StrokeKind::Middle);
+            for (x, y) in [(-0.45, -0.45), (0.0, 0.0), (0.45, 0.45)] {
+                painter.circle_filled(at(x, y), r * 0.18, color);
+            }
+        }
+    }
+}
+
+/// A row of exclusive choices that fills the width; returns whether the choice changed.
+pub fn segmented<T: PartialEq + Copy>(
+    ui: &mut Ui,
+    name: &str,
+    value: &mut T,
+    choices: &[(T, &str, &str)],
+) -> bool {
+    let width = ui.available_width();
+    segmented_of_width(ui, name, value, choices, width)
+}
+
+/// As [`segmented`], of a given width.
+pub fn segmented_of_width<T: PartialEq + Copy>(
+    ui: &mut Ui,
+    name: &str,
+    value: &mut T,
+    choices: &[(T, &str, &str)],
+    width: f32,
+) -> bool {
+    let p = palette(ui);
+    let (rect, _) = ui.allocate_exact_size(vec2(width, 24.0), Sense::hover());
+    ui.painter().rect_filled(rect, CornerRadius::same(6), p.canvas);
+    let each = rect.width() / choices.len().max(1) as f32;
+    let mut changed = false;
+    for (i, (choice, label, tip)) in choices.iter().enumerate() {
+        let cell = Rect::from_min_size(
+            pos2(rect.left() + i as f32 * each, rect.top()),
+            vec2(each, rect.height()),
+        );
+        let response = ui.interact(cell, ui.scope_id().with((name, i)), Sense::click());
+        let chosen = *value == *choice;
+        response.widget_info(|| {
+            WidgetInfo::selected(
+                Role::RadioButton,
+                ui.is_enabled(),
+                chosen,
+                format!("{name} {label}"),
+            )
+        });
+        if chosen || response.hovered() || response.has_focus() {
+            let fill = if chosen { p.raised } else { p.raised.gamma_multiply(0.5) };
+            ui.painter()
+                .rect_filled(cell.shrink(2.0), CornerRadius::same(5), fill);
+        }
+        ui.painter().text(
+            cell.center(),
+            Align2::CENTER_CENTER,
+            label,
+            theme::body(),
+            if chosen { p.text } else { p.weak },
+        );
+        if response.clicked() && !chosen {
+            *value = *choice;
+            changed = true;
+        }
+        if !tip.is_empty() {
+            response.on_hover_text(*tip);
+        }
+    }
+    changed
+}
+
+/// A label with its widget right-aligned in the same row.
+pub fn row<R>(ui: &mut Ui, label: &str, tip: &str, add: impl FnOnce(&mut Ui) -> R) -> R {
+    ui.horizontal(|ui| {
+        let response = ui.label(label);
+        if !tip.is_empty() {
+            response.on_hover_text(tip);
+        }
+        ui.with_layout(Layout::right_to_left(Align::Center), add).inner
+    })
+    .inner
+}
+
+/// Small text of lesser weight, wrapped.
+pub fn note(ui: &mut Ui, text: impl Into<String>) -> Response {
+    ui.add(egui::Label::new(egui::RichText::new(text).small().weak()).wrap())
+}
+
+/// A section that folds; closed it says in a few words what is set in it.
+pub fn section(ui: &mut Ui, title: &str, open: &mut bool, summary: &str, add: impl FnOnce(&mut Ui)) {
+    let p = palette(ui);
+    let (rect, response) =
+        ui.allocate_exact_size(vec2(ui.available_width(), 28.0), Sense::click());
+    response.widget_info(|| {
+        WidgetInfo::selected(Role::DisclosureTriangle, ui.is_enabled(), *open, title)
+    });
+    if response.clicked() {
+        *open = !*open;
+    }
+    let painter = ui.painter();
+    let color = if response.hovered() { p.accent } else { p.text };
+    let galley = painter.layout_no_wrap(title.to_owned(), theme::body(), color);
+    let end = rect.left() + galley.size().x;
+    painter.galley(
+        pos2(rect.left(), rect.center().y - galley.size().y / 2.0),
+        galley,
+        color,
+    );
+    let tip = pos2(rect.right() - 4.0, rect.center().y);
+    let chevron = if *open {
+        vec![tip + vec2(-4.0, -2.0), tip + vec2(0.0, 2.0), tip + vec2(4.0, -2.0)]
+    } else {
+        vec![tip + vec2(-2.0, -4.0), tip + vec2(2.0, 0.0), tip + vec2(-2.0, 4.0)]
+    };
+    painter.line(chevron, Stroke::new(1.4, p.weak));
+    if !*open {
+        let room = rect.right() - 16.0 - end - 12.0;
+        let galley = painter.layout_no_wrap(summary.to_owned(), theme::small(), p.weak);
+        if galley.size().x <= room {
+            let at = pos2(
+                rect.right() - 16.0 - galley.size().x,
+                rect.center().y - galley.size().y / 2.0,
+            );
+            painter.galley(at, galley, p.weak);
+        }
+    } else {
+        ui.scope(|ui| {
+            ui.set_width(rect.width());
+            add(ui);
+        });
+        ui.add_space(2.0 * GRID);
+    }
+}
+
+/// A hairline across the width, with air around it.
+pub fn hairline(ui: &mut Ui) {
+    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 1.0), Sense::hover());
+    ui.painter()
+        .hline(rect.x_range(), rect.center().y, Stroke::new(1.0, palette(ui).line));
+}
+
+/// A number with a true minus sign and a fixed number of decimals.
+pub fn number(value: f64, decimals: usize) -> String {
+    if !value.is_finite() {
+        return "–".to_owned();
+    }
+    let digits = format!("{:.decimals$}", value.abs());
+    let zero = !digits.bytes().any(|b| (b'1'..=b'9').contains(&b));
+    let sign = if value < 0.0 && !zero { "−" } else { "" };
+    format!("{sign}{digits}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+
+    #[test]
+    fn numbers() {
+        assert_eq!(number(-1.249, 2), "−1.25");
+        assert_eq!(number(-0.001, 2), "0.00");
+        assert_eq!(number(f64::NAN, 2), "–");
+    }
+}

@@ -1,0 +1,169 @@
+//! The window: arranges the panels, keeps the clock, saves what persists.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use egui::{Frame, Margin, Panel, Ui};
+
+use crate::error::UserError;
+
+use super::actions;
+use super::panels::{controls, diagnostics, help, status, timeline, top_bar, viewport};
+use super::playback::BASE_RATE;
+use super::prefs;
+use super::saving;
+use super::smoke::Smoke;
+use super::state::State;
+use super::theme::{self, GRID};
+
+/// Errors of the graphics device, each once.
+pub type GpuErrors = Arc<Mutex<Vec<String>>>;
+
+/// The application.
+pub struct EddyApp {
+    /// What the panels share.
+    pub state: State,
+    /// The scripted run, if this is one.
+    pub smoke: Option<Smoke>,
+    gpu_errors: GpuErrors,
+    gpu_errors_shown: usize,
+    last_time: Option<f64>,
+}
+
+impl EddyApp {
+    /// Dresses the window and begins.
+    pub fn new(ctx: &egui::Context, state: State, smoke: Option<Smoke>, gpu_errors: GpuErrors) -> Self {
+        theme::install(ctx);
+        actions::apply_theme(ctx, state.prefs.dark);
+        Self {
+            state,
+            smoke,
+            gpu_errors,
+            gpu_errors_shown: 0,
+            last_time: None,
+        }
+    }
+
+    /// One frame of the window.
+    pub fn show(&mut self, ui: &mut Ui) {
+        let ctx = ui.ctx().clone();
+        let now = ctx.input(|i| i.time);
+        let dt = self.last_time.map_or(0.0, |t| (now - t) as f32);
+        self.last_time = Some(now);
+
+        let state = &mut self.state;
+        if state.poll(dt) {
+            let wait = 1.0 / (BASE_RATE * state.prefs.speed);
+            ctx.request_repaint_after(Duration::from_secs_f32(wait.min(0.1)));
+        }
+        state.poll_files();
+        for path in dropped(&ctx) {
+            state.restart_from(path);
+        }
+        actions::keyboard(&ctx, state);
+
+        let fill = ui.visuals().panel_fill;
+        let frame = |x: i8, y: i8| Frame::new().fill(fill).inner_margin(Margin::symmetric(x, y));
+        Panel::top("top bar")
+            .exact_size(40.0)
+            .resizable(false)
+            .show_separator_line(false)
+            .frame(frame(16, 0))
+            .show(ui, |ui| top_bar::show(ui, state));
+        Panel::bottom("status")
+            .exact_size(24.0)
+            .resizable(false)
+            .show_separator_line(false)
+            .frame(frame(16, 0))
+            .show(ui, |ui| status::show(ui, state));
+        Panel::bottom("timeline")
+            .exact_size(52.0)
+            .resizable(false)
+            .show_separator_line(false)
+            .frame(frame(12, 0))
+            .show(ui, |ui| timeline::show(ui, state));
+        Panel::left("controls")
+            .exact_size(232.0)
+            .resizable(false)
+            .show_separator_line(false)
+            .frame(frame(16, 0))
+            .show(ui, |ui| controls::show(ui, state));
+        Panel::right("diagnostics")
+            .default_size(320.0)
+            .size_range(300.0..=560.0)
+            .show_separator_line(false)
+            .frame(frame(16, 0))
+            .show(ui, |ui| diagnostics::show(ui, state));
+        egui::CentralPanel::no_frame().show(ui, |ui| viewport::show(ui, state));
+
+        help::sheet(&ctx, state);
+        saving::window(&ctx, state);
+        state.notices.list(&ctx);
+        state.notices.show(&ctx, 76.0 + GRID);
+        if state.notices.fatal_card(&ctx) {
+            state.start_again();
+        }
+        self.hear_gpu();
+    }
+
+    /// Shows each kind of graphics error once.
+    fn hear_gpu(&mut self) {
+        let errors = self
+            .gpu_errors
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        for error in errors.iter().skip(self.gpu_errors_shown) {
+            self.state.notices.warn(UserError::new(
+                "The graphics adapter reports an error",
+                error,
+                "The rollout goes on; if the picture is wrong, restart the program",
+            ));
+        }
+        self.gpu_errors_shown = errors.len();
+    }
+}
+
+/// Files dropped on the window.
+fn dropped(ctx: &egui::Context) -> Vec<std::path::PathBuf> {
+    ctx.input(|i| {
+        i.raw
+            .dropped_files
+            .iter()
+            .map(|f| f.path().to_owned())
+            .filter(|p| !p.as_os_str().is_empty())
+            .take(1)
+            .collect()
+    })
+}
+
+impl eframe::App for EddyApp {
+    fn ui(&mut self, ui: &mut Ui, frame: &mut eframe::Frame) {
+        let begin = Instant::now();
+        if let Some(smoke) = &mut self.smoke {
+            smoke.record(frame.info().cpu_usage);
+        }
+        self.show(ui);
+        if let Some(smoke) = &mut self.smoke {
+            smoke.drive(ui.ctx(), &mut self.state);
+        }
+        log::trace!("window frame built in {:?}", begin.elapsed());
+    }
+
+    fn raw_input_hook(&mut self, _ctx: &egui::Context, input: &mut egui::RawInput) {
+        if let Some(smoke) = &mut self.smoke {
+            input.events.append(&mut smoke.events);
+        }
+    }
+
+    fn save(&mut self, storage: &mut dyn eframe::Storage) {
+        if self.smoke.is_none()
+            && let Some(json) = self.state.prefs.to_json()
+        {
+            storage.set_string(prefs::KEY, json);
+        }
+    }
+
+    fn persist_egui_memory(&self) -> bool {
+        self.smoke.is_none()
+    }
+}

@@ -1,0 +1,155 @@
+//! PNG out with the recipe in an `iTXt` chunk, and the recipe back in.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Write as _};
+use std::path::Path;
+
+use crate::error::{Result, UserError};
+
+use super::Recipe;
+use super::picture::Picture;
+
+/// Keyword of the chunk that carries the recipe.
+const KEYWORD: &str = "eddyscope-recipe";
+
+/// Draws a picture and writes it to `path` as PNG with its recipe.
+///
+/// The file is written under a temporary name beside its place and then moved, so that a failure leaves what was there.
+///
+/// # Errors
+/// The folder does not exist or cannot be written, or the disk is full.
+pub fn save_picture(path: &Path, picture: &Picture, recipe: &Recipe) -> Result<()> {
+    let json = recipe.to_json()?;
+    let part = path.with_extension("png.part");
+    // A bad path fails before the picture is drawn.
+    let file = File::create(&part).map_err(|e| cannot_write(path, e))?;
+    let canvas = picture.draw();
+    let write = || -> std::result::Result<(), Box<dyn std::error::Error>> {
+        let mut out = BufWriter::new(file);
+        let mut encoder = png::Encoder::new(&mut out, canvas.width as u32, canvas.height as u32);
+        encoder.set_color(png::ColorType::Rgba);
+        encoder.set_depth(png::BitDepth::Eight);
+        encoder.add_itxt_chunk(KEYWORD.into(), json)?;
+        encoder.add_text_chunk("Software".into(), format!("eddyscope {}", recipe.version))?;
+        let mut writer = encoder.write_header()?;
+        writer.write_image_data(&canvas.pixels)?;
+        writer.finish()?;
+        out.flush()?;
+        drop(out);
+        std::fs::rename(&part, path)?;
+        Ok(())
+    };
+    write().map_err(|e| {
+        // The half-written file is of no use; that it could not be removed changes nothing for the user.
+        let _ = std::fs::remove_file(&part);
+        cannot_write(path, e)
+    })
+}
+
+fn cannot_write(path: &Path, cause: impl std::fmt::Display) -> UserError {
+    UserError::new(
+        format!("Cannot save the picture as {}", path.display()),
+        cause,
+        "Choose a folder that exists and that you may write to",
+    )
+}
+
+/// Reads the recipe of a picture written by [`save_picture`].
+///
+/// # Errors
+/// The file cannot be read, is not a PNG, or carries no recipe.
+pub fn read_recipe(path: &Path) -> Result<Recipe> {
+    let fail = |cause: &dyn std::fmt::Display| {
+        UserError::new(
+            format!("Cannot read a recipe from {}", path.display()),
+            cause,
+            "Use a PNG that was saved by eddyscope and not re-encoded by another program",
+        )
+    };
+    let file = File::open(path).map_err(|e| fail(&e))?;
+    let reader = png::Decoder::new(BufReader::new(file))
+        .read_info()
+        .map_err(|e| fail(&e))?;
+    let chunk = reader
+        .info()
+        .utf8_text
+        .iter()
+        .find(|c| c.keyword == KEYWORD)
+        .ok_or_else(|| fail(&"the picture carries no recipe"))?;
+    let json = chunk.get_text().map_err(|e| fail(&e))?;
+    Recipe::from_json(&json)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::picture::{Panel, Paper};
+    use crate::render::{ColorMap, Look, ValueRange, View};
+
+    fn example() -> (Picture, Recipe) {
+        let look = Look {
+            map: ColorMap::Vik,
+            range: ValueRange::symmetric(10.0),
+            smooth: false,
+        };
+        let picture = Picture {
+            panels: vec![Panel {
+                title: "Truth".into(),
+                made_by: "solver".into(),
+                color: [255; 3],
+                values: (0..64).map(|i| i as f32 - 32.0).collect::<Vec<_>>().into(),
+                size: (8, 8),
+            }],
+            view: View::default(),
+            look,
+            quantity: "vorticity".into(),
+            units: "1/T".into(),
+            caption: "frame 4, λ = 1".into(),
+            paper: Paper::LIGHT,
+            side: 96,
+        };
+        let recipe = Recipe {
+            program: "eddyscope".into(),
+            version: "0.1.0".into(),
+            model: "vorticity".into(),
+            model_hash: "abc".into(),
+            device: "CPU".into(),
+            settings: Default::default(),
+            rollout: Default::default(),
+            frame: 4,
+            time: 0.16,
+            member: 0,
+            color_map: look.map,
+            range: look.range,
+            view: picture.view,
+        };
+        (picture, recipe)
+    }
+
+    #[test]
+    fn recipe_comes_back() -> std::result::Result<(), Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("a.png");
+        let (picture, recipe) = example();
+        save_picture(&path, &picture, &recipe)?;
+        assert_eq!(read_recipe(&path)?, recipe);
+        assert_eq!(std::fs::read_dir(folder.path())?.count(), 1, "no part file left");
+        Ok(())
+    }
+
+    #[test]
+    fn a_bad_path_is_an_error_with_a_remedy() {
+        let (picture, recipe) = example();
+        let error = save_picture(Path::new("/no/such/folder/a.png"), &picture, &recipe);
+        assert!(error.is_err_and(|e| e.remedy.contains("folder")));
+    }
+
+    #[test]
+    fn foreign_files_have_no_recipe() -> std::result::Result<(), Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("b.png");
+        std::fs::write(&path, b"not a picture")?;
+        assert!(read_recipe(&path).is_err());
+        Ok(())
+    }
+}
