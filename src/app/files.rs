@@ -3,11 +3,8 @@
 //! A dialog runs on its own thread and never blocks the window. Where none opens (no portal on the desktop) the typed
 //! path beside it does the same.
 
-use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
-use std::task::{Context, Poll, Wake, Waker};
 
 use crate::error::UserError;
 
@@ -73,7 +70,7 @@ impl Files {
                 dialog = dialog.set_directory(folder);
             }
             let path = match purpose {
-                Purpose::Start => block_on(
+                Purpose::Start => pollster::block_on(
                     dialog
                         .set_title("Start from a file")
                         .add_filter("Fields", &["nc", "npy"])
@@ -84,7 +81,7 @@ impl Files {
                     if let Some(name) = name {
                         dialog = dialog.set_file_name(name);
                     }
-                    block_on(
+                    pollster::block_on(
                         dialog
                             .set_title("Save the picture")
                             .add_filter("PNG", &["png"])
@@ -160,54 +157,5 @@ impl Files {
                 )))
             }
         }
-    }
-}
-
-struct Unpark(std::thread::Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-/// Waits for a future on this thread.
-fn block_on<F: Future>(future: F) -> F::Output {
-    let mut future = std::pin::pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    let mut context = Context::from_waker(&waker);
-    loop {
-        match future.as_mut().poll(&mut context) {
-            Poll::Ready(value) => return value,
-            Poll::Pending => std::thread::park(),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn block_on_waits_for_another_thread() {
-        let (sender, receiver) = channel::<Waker>();
-        let flag = Arc::new(std::sync::atomic::AtomicBool::new(false));
-        let done = Arc::clone(&flag);
-        let helper = std::thread::spawn(move || {
-            if let Ok(waker) = receiver.recv() {
-                done.store(true, std::sync::atomic::Ordering::Release);
-                waker.wake();
-            }
-        });
-        let value = block_on(std::future::poll_fn(|cx| {
-            if flag.load(std::sync::atomic::Ordering::Acquire) {
-                Poll::Ready(7)
-            } else {
-                let _ = sender.send(cx.waker().clone());
-                Poll::Pending
-            }
-        }));
-        assert_eq!(value, 7);
-        assert!(helper.join().is_ok());
     }
 }

@@ -111,8 +111,7 @@ pub fn run(options: AppOptions) -> Result<()> {
     Ok(())
 }
 
-const WITHOUT_WINDOW: &str =
-    "The same engine runs without a window: eddyscope rollout --model vorticity --frames 100 --out run.nc";
+const WITHOUT_WINDOW: &str = "The same engine runs without a window: eddyscope rollout --model vorticity --frames 100 --out run.nc";
 
 fn create(
     cc: &eframe::CreationContext<'_>,
@@ -129,7 +128,9 @@ fn create(
         .storage
         .filter(|_| options.smoke.is_none())
         .and_then(|s| s.get_string(prefs::KEY));
-    let mut prefs = saved.as_deref().map_or_else(Prefs::default, Prefs::from_json);
+    let mut prefs = saved
+        .as_deref()
+        .map_or_else(Prefs::default, Prefs::from_json);
     if options.smoke.is_some() {
         // The same picture on every machine.
         prefs.dark = Some(true);
@@ -139,10 +140,19 @@ fn create(
     let worker = WorkerOptions {
         model: options.model,
         device: options.device,
-        memory_mib: if options.memory_mib == 0 { 1024 } else { options.memory_mib },
+        memory_mib: if options.memory_mib == 0 {
+            1024
+        } else {
+            options.memory_mib
+        },
+        ..WorkerOptions::default()
     };
-    let launch: Launch = Box::new(move |settings, spec| {
-        Box::new(Worker::spawn(worker.clone(), settings, spec, Arc::clone(&wake)))
+    let launch: Launch = Box::new(move |settings, spec, resume| {
+        let options = WorkerOptions {
+            resume,
+            ..worker.clone()
+        };
+        Box::new(Worker::spawn(options, settings, spec, Arc::clone(&wake)))
     });
     let state = State::new(launch, prefs, saved.is_some(), options.open);
     let smoke = options

@@ -78,7 +78,7 @@ impl Notices {
         if open.is_empty() && self.news.is_none() {
             return;
         }
-        egui::Area::new(egui::Id::new("notices"))
+        egui::Area::new(egui::Id::unique("notices"))
             .anchor(egui::Align2::CENTER_BOTTOM, [0.0, -(bottom + 3.0 * GRID)])
             .order(egui::Order::Foreground)
             .show(ctx, |ui| {
@@ -109,12 +109,14 @@ impl Notices {
                 if self.warnings.is_empty() {
                     ui.label("Nothing went wrong so far.");
                 }
-                egui::ScrollArea::vertical().max_height(360.0).show(ui, |ui| {
-                    for warning in &self.warnings {
-                        body(ui, warning);
-                        ui.add_space(2.0 * GRID);
-                    }
-                });
+                egui::ScrollArea::vertical()
+                    .max_height(360.0)
+                    .show(ui, |ui| {
+                        for warning in &self.warnings {
+                            body(ui, warning);
+                            ui.add_space(2.0 * GRID);
+                        }
+                    });
             });
         self.list_open = open;
     }
@@ -131,12 +133,20 @@ impl Notices {
             .anchor(egui::Align2::CENTER_CENTER, [0.0, 0.0])
             .fixed_size([400.0, 0.0])
             .show(ctx, |ui| {
-                ui.label(RichText::new(&error.headline).heading().color(palette(ui).alarm));
+                ui.label(
+                    RichText::new(&error.headline)
+                        .heading()
+                        .color(palette(ui).alarm),
+                );
                 ui.add_space(GRID);
                 ui.label(&error.cause);
                 ui.label(RichText::new(&error.remedy).weak());
                 ui.add_space(2.0 * GRID);
-                ui.label(RichText::new("Settings and frames are kept on the screen until a new rollout begins.").small().weak());
+                ui.label(
+                    RichText::new("Settings and frames are kept: it goes on from the last one.")
+                        .small()
+                        .weak(),
+                );
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                     again = ui.button("Start again").clicked();
                 });

@@ -129,7 +129,9 @@ impl Prefs {
             Ok(prefs)
         };
         read().unwrap_or_else(|why| {
-            log::warn!("saved state of the window is not usable ({why}): starting from the defaults");
+            log::warn!(
+                "saved state of the window is not usable ({why}): starting from the defaults"
+            );
             Self::default()
         })
     }
@@ -143,8 +145,11 @@ impl Prefs {
 
     /// The colour map in force.
     pub fn map(&self, dark: bool) -> ColorMap {
-        self.color_map
-            .unwrap_or(if dark { ColorMap::Berlin } else { ColorMap::Vik })
+        self.color_map.unwrap_or(if dark {
+            ColorMap::Berlin
+        } else {
+            ColorMap::Vik
+        })
     }
 
     /// The range of colours in force, for data of standard deviation `std`.

@@ -18,7 +18,11 @@ impl State {
     pub fn open_save(&mut self) {
         let Some(frame) = self.shown() else { return };
         let model = self.facts.as_ref().map_or("field", |f| f.name.as_str());
-        let name = format!("{model}-seed{}-frame{:04}.png", self.spec().seed, frame.index);
+        let name = format!(
+            "{model}-seed{}-frame{:04}.png",
+            self.spec().seed,
+            frame.index
+        );
         let folder = self
             .prefs
             .save_folder
@@ -34,7 +38,11 @@ impl State {
     pub fn picture(&self, dark: bool) -> Option<(Picture, Recipe)> {
         let (frame, facts) = (self.shown()?, self.facts.as_ref()?);
         let look = self.look(dark);
-        let palette = Palette::of(if dark { egui::Theme::Dark } else { egui::Theme::Light });
+        let palette = Palette::of(if dark {
+            egui::Theme::Dark
+        } else {
+            egui::Theme::Light
+        });
         let panels = self
             .lanes()
             .into_iter()
@@ -101,8 +109,9 @@ impl State {
             path
         };
         self.prefs.save_folder = path.parent().map(std::path::Path::to_owned);
-        self.files
-            .write_aside(ctx, move || save_picture(&path, &picture, &recipe).map(|()| path));
+        self.files.write_aside(ctx, move || {
+            save_picture(&path, &picture, &recipe).map(|()| path)
+        });
     }
 
     /// Takes in what dialogs and writers have to say.
@@ -136,7 +145,12 @@ pub fn window(ctx: &egui::Context, state: &mut State) {
         .anchor(egui::Align2::CENTER_CENTER, [0.0, -40.0])
         .show(ctx, |ui| {
             ui.set_width(440.0);
-            ui.label(RichText::new("All lanes with colour bar, as PNG. Settings, seed and model go into the file.").weak());
+            ui.label(
+                RichText::new(
+                    "All lanes with colour bar, as PNG. Settings, seed and model go into the file.",
+                )
+                .weak(),
+            );
             ui.add_space(GRID);
             let label = ui.label("File");
             let edit = egui::TextEdit::singleline(&mut state.files.picture_path)
@@ -155,7 +169,8 @@ pub fn window(ctx: &egui::Context, state: &mut State) {
                     state.files.open_dialog(ui.ctx(), Purpose::Picture, &near);
                 }
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                    let ready = !state.files.picture_path.trim().is_empty() && !state.files.is_writing();
+                    let ready =
+                        !state.files.picture_path.trim().is_empty() && !state.files.is_writing();
                     let save = ui.add_enabled(ready, egui::Button::new("Save"));
                     if save.clicked() || (entered && ready) {
                         let path = PathBuf::from(state.files.picture_path.trim());

@@ -99,13 +99,19 @@ fn describe_change(before: &FrameSet, after: &FrameSet) -> String {
     let (ga, gb) = (&a.guidance, &b.guidance);
     say(ga.strength != gb.strength, format!("λ {:.2}", gb.strength));
     say(ga.history != gb.history, format!("m {}", gb.history));
-    say(ga.discriminator != gb.discriminator, super::words::discriminator(gb.discriminator).to_owned());
+    say(
+        ga.discriminator != gb.discriminator,
+        super::words::discriminator(gb.discriminator).to_owned(),
+    );
     say(
         (ga.sigma_lo, ga.sigma_hi) != (gb.sigma_lo, gb.sigma_hi),
         "interval".to_owned(),
     );
     let (sa, sb) = (&a.sampler, &b.sampler);
-    say(sa.solver != sb.solver, super::words::solver(sb.solver).to_owned());
+    say(
+        sa.solver != sb.solver,
+        super::words::solver(sb.solver).to_owned(),
+    );
     say(sa.steps != sb.steps, format!("{} steps", sb.steps));
     say(sa.churn != sb.churn, format!("churn {:.1}", sb.churn));
     say(sa.start != sb.start, "start".to_owned());

@@ -101,7 +101,10 @@ impl Smoke {
     }
 
     fn go(&mut self, stage: Stage) {
-        log::info!("scripted run: {stage:?} after {:.1} s", self.began.elapsed().as_secs_f64());
+        log::info!(
+            "scripted run: {stage:?} after {:.1} s",
+            self.began.elapsed().as_secs_f64()
+        );
         self.stage = stage;
         self.entered = Instant::now();
     }
@@ -119,7 +122,10 @@ impl Smoke {
         if self.began.elapsed().as_secs() > self.plan.timeout_secs {
             let error = UserError::new(
                 format!("The scripted run did not get past {:?}", self.stage),
-                format!("{} s were over; the worker says: {}", self.plan.timeout_secs, state.progress.activity),
+                format!(
+                    "{} s were over; the worker says: {}",
+                    self.plan.timeout_secs, state.progress.activity
+                ),
                 "Look at the log (RUST_LOG=info) or give it more time",
             );
             return self.finish(ctx, Err(error));
@@ -176,7 +182,8 @@ impl Smoke {
             }
             Stage::Scrubbed => {
                 if state.shown().is_some_and(|f| f.index == 5) {
-                    std::fs::create_dir_all(&self.plan.folder).map_err(|e| self.cannot_write(&e))?;
+                    std::fs::create_dir_all(&self.plan.folder)
+                        .map_err(|e| self.cannot_write(&e))?;
                     self.key(Key::End);
                     state.save_to(ctx, self.plan.folder.join("picture.png"));
                     self.go(Stage::PictureSaved);
@@ -224,8 +231,14 @@ impl Smoke {
         let [width, height] = image.size;
         let bytes: Vec<u8> = image.pixels.iter().flat_map(|p| p.to_array()).collect();
         let path = self.plan.folder.join("window.png");
-        image::save_buffer(&path, &bytes, width as u32, height as u32, image::ColorType::Rgba8)
-            .map_err(|e| self.cannot_write(&e))
+        image::save_buffer(
+            &path,
+            &bytes,
+            width as u32,
+            height as u32,
+            image::ColorType::Rgba8,
+        )
+        .map_err(|e| self.cannot_write(&e))
     }
 
     fn write_figures(&self, state: &State) -> Result<()> {

@@ -28,7 +28,9 @@ impl RolloutSource for Worker {
     }
 
     fn send(&mut self, command: Command) {
-        Worker::send(self, command);
+        if !Worker::send(self, command) {
+            log::warn!("the worker did not take a command");
+        }
     }
 
     fn archive(&self) -> Archive {
@@ -53,4 +55,5 @@ impl RolloutSource for Worker {
 }
 
 /// Starts a source; called once at the start and again after a fatal error.
-pub type Launch = Box<dyn Fn(Settings, RolloutSpec) -> Box<dyn RolloutSource>>;
+/// With an archive it goes on from those frames.
+pub type Launch = Box<dyn Fn(Settings, RolloutSpec, Option<Archive>) -> Box<dyn RolloutSource>>;

@@ -76,7 +76,7 @@ impl State {
         if start.is_some() {
             prefs.spec.start_file = start;
         }
-        let mut source = launch(prefs.settings.clone(), prefs.spec.clone());
+        let mut source = launch(prefs.settings.clone(), prefs.spec.clone(), None);
         source.send(Command::Run);
         let mut play = Playback::default();
         play.restart();
@@ -176,9 +176,10 @@ impl State {
         }
     }
 
-    /// A new worker with the same settings, after a fatal error.
+    /// A new worker with the same settings and frames, after a fatal error.
     pub fn start_again(&mut self) {
-        self.source = (self.launch)(self.prefs.settings.clone(), self.prefs.spec.clone());
+        let kept = (!self.archive.frames.is_empty()).then(|| self.archive.clone());
+        self.source = (self.launch)(self.prefs.settings.clone(), self.prefs.spec.clone(), kept);
         self.notices.fatal = None;
         self.version = (u64::MAX, u64::MAX);
         self.generation = 0;
@@ -197,8 +198,7 @@ impl State {
     pub fn restart(&mut self) {
         self.begin();
         self.ran = false;
-        self.source
-            .send(Command::Restart(self.prefs.spec.clone()));
+        self.source.send(Command::Restart(self.prefs.spec.clone()));
         self.source.send(Command::Run);
     }
 
@@ -261,7 +261,8 @@ impl State {
 
     /// Values of the member shown, in a lane of a frame.
     pub fn values<'a>(&self, lane: &'a LaneFrame) -> Option<&'a Arc<[f32]>> {
-        lane.members.get(self.member.min(lane.members.len().saturating_sub(1)))
+        lane.members
+            .get(self.member.min(lane.members.len().saturating_sub(1)))
     }
 
     /// Lanes that are switched on.
@@ -274,14 +275,18 @@ impl State {
 
     /// Columns and rows of the field.
     pub fn size(&self) -> (usize, usize) {
-        self.facts.as_ref().map_or((0, 0), |f| (f.shape.1, f.shape.0))
+        self.facts
+            .as_ref()
+            .map_or((0, 0), |f| (f.shape.1, f.shape.0))
     }
 
     /// How values become colours.
     pub fn look(&self, dark: bool) -> Look {
         Look {
             map: self.prefs.map(dark),
-            range: self.prefs.range(self.facts.as_ref().map_or(1.0, |f| f.data_std)),
+            range: self
+                .prefs
+                .range(self.facts.as_ref().map_or(1.0, |f| f.data_std)),
             smooth: self.prefs.smooth,
         }
     }

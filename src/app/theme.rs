@@ -113,8 +113,14 @@ fn dress(style: &mut egui::Style, theme: Theme) {
         (TextStyle::Small, small()),
         (TextStyle::Body, body()),
         (TextStyle::Button, body()),
-        (TextStyle::Monospace, FontId::new(12.0, FontFamily::Monospace)),
-        (TextStyle::Heading, FontId::new(17.0, FontFamily::Proportional)),
+        (
+            TextStyle::Monospace,
+            FontId::new(12.0, FontFamily::Monospace),
+        ),
+        (
+            TextStyle::Heading,
+            FontId::new(17.0, FontFamily::Proportional),
+        ),
     ]
     .into();
     // Panels do not move while sampling, and nothing repaints for the sake of a fade.
@@ -147,7 +153,9 @@ fn dress(style: &mut egui::Style, theme: Theme) {
     v.hyperlink_color = p.accent;
     v.warn_fg_color = p.accent;
     v.error_fg_color = p.alarm;
-    v.selection.bg_fill = p.accent.gamma_multiply(if theme == Theme::Dark { 0.45 } else { 0.35 });
+    v.selection.bg_fill = p
+        .accent
+        .gamma_multiply(if theme == Theme::Dark { 0.45 } else { 0.35 });
     v.selection.stroke = Stroke::new(1.0, p.text);
     v.window_corner_radius = CornerRadius::same(8);
     v.menu_corner_radius = CornerRadius::same(8);
@@ -206,7 +214,14 @@ mod tests {
         for theme in [Theme::Dark, Theme::Light] {
             let p = Palette::of(theme);
             for surface in [p.panel, p.canvas] {
-                for c in [p.text, p.weak, p.accent, p.unconditional, p.forecaster, p.alarm] {
+                for c in [
+                    p.text,
+                    p.weak,
+                    p.accent,
+                    p.unconditional,
+                    p.forecaster,
+                    p.alarm,
+                ] {
                     let got = contrast(c, surface);
                     // Light accent on the panel is used for lines and short titles.
                     assert!(got >= 4.0, "{theme:?} {c:?} on {surface:?}: {got}");

@@ -1,8 +1,8 @@
 //! Small widgets that egui has not: vector icons, segmented choice, foldable section, labelled row.
 
 use egui::{
-    Align, Align2, Color32, CornerRadius, Layout, Pos2, Rect, Response, Role, Sense, Shape, Stroke, Ui,
-    WidgetInfo, pos2, vec2,
+    Align, Align2, Color32, CornerRadius, Layout, Pos2, Rect, Response, Role, Sense, Shape, Stroke,
+    Ui, WidgetInfo, pos2, vec2,
 };
 
 use super::theme::{self, GRID, palette};
@@ -123,7 +123,12 @@ pub fn paint_icon(ui: &Ui, icon: Icon, c: Pos2, r: f32, color: Color32) {
         }
         Icon::Dice => {
             let square = Rect::from_center_size(c, vec2(2.0 * r, 2.0 * r));
-            painter.rect_stroke(square, CornerRadius::same(3), thin, egui::StrokeKind::Middle);
+            painter.rect_stroke(
+                square,
+                CornerRadius::same(3),
+                thin,
+                egui::StrokeKind::Middle,
+            );
             for (x, y) in [(-0.45, -0.45), (0.0, 0.0), (0.45, 0.45)] {
                 painter.circle_filled(at(x, y), r * 0.18, color);
             }
@@ -152,7 +157,8 @@ pub fn segmented_of_width<T: PartialEq + Copy>(
 ) -> bool {
     let p = palette(ui);
     let (rect, _) = ui.allocate_exact_size(vec2(width, 24.0), Sense::hover());
-    ui.painter().rect_filled(rect, CornerRadius::same(6), p.canvas);
+    ui.painter()
+        .rect_filled(rect, CornerRadius::same(6), p.canvas);
     let each = rect.width() / choices.len().max(1) as f32;
     let mut changed = false;
     for (i, (choice, label, tip)) in choices.iter().enumerate() {
@@ -171,7 +177,11 @@ pub fn segmented_of_width<T: PartialEq + Copy>(
             )
         });
         if chosen || response.hovered() || response.has_focus() {
-            let fill = if chosen { p.raised } else { p.raised.gamma_multiply(0.5) };
+            let fill = if chosen {
+                p.raised
+            } else {
+                p.raised.gamma_multiply(0.5)
+            };
             ui.painter()
                 .rect_filled(cell.shrink(2.0), CornerRadius::same(5), fill);
         }
@@ -200,7 +210,8 @@ pub fn row<R>(ui: &mut Ui, label: &str, tip: &str, add: impl FnOnce(&mut Ui) -> 
         if !tip.is_empty() {
             response.on_hover_text(tip);
         }
-        ui.with_layout(Layout::right_to_left(Align::Center), add).inner
+        ui.with_layout(Layout::right_to_left(Align::Center), add)
+            .inner
     })
     .inner
 }
@@ -211,10 +222,15 @@ pub fn note(ui: &mut Ui, text: impl Into<String>) -> Response {
 }
 
 /// A section that folds; closed it says in a few words what is set in it.
-pub fn section(ui: &mut Ui, title: &str, open: &mut bool, summary: &str, add: impl FnOnce(&mut Ui)) {
+pub fn section(
+    ui: &mut Ui,
+    title: &str,
+    open: &mut bool,
+    summary: &str,
+    add: impl FnOnce(&mut Ui),
+) {
     let p = palette(ui);
-    let (rect, response) =
-        ui.allocate_exact_size(vec2(ui.available_width(), 28.0), Sense::click());
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 28.0), Sense::click());
     response.widget_info(|| {
         WidgetInfo::selected(Role::DisclosureTriangle, ui.is_enabled(), *open, title)
     });
@@ -232,9 +248,17 @@ pub fn section(ui: &mut Ui, title: &str, open: &mut bool, summary: &str, add: im
     );
     let tip = pos2(rect.right() - 4.0, rect.center().y);
     let chevron = if *open {
-        vec![tip + vec2(-4.0, -2.0), tip + vec2(0.0, 2.0), tip + vec2(4.0, -2.0)]
+        vec![
+            tip + vec2(-4.0, -2.0),
+            tip + vec2(0.0, 2.0),
+            tip + vec2(4.0, -2.0),
+        ]
     } else {
-        vec![tip + vec2(-2.0, -4.0), tip + vec2(2.0, 0.0), tip + vec2(-2.0, 4.0)]
+        vec![
+            tip + vec2(-2.0, -4.0),
+            tip + vec2(2.0, 0.0),
+            tip + vec2(-2.0, 4.0),
+        ]
     };
     painter.line(chevron, Stroke::new(1.4, p.weak));
     if !*open {
@@ -259,8 +283,11 @@ pub fn section(ui: &mut Ui, title: &str, open: &mut bool, summary: &str, add: im
 /// A hairline across the width, with air around it.
 pub fn hairline(ui: &mut Ui) {
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 1.0), Sense::hover());
-    ui.painter()
-        .hline(rect.x_range(), rect.center().y, Stroke::new(1.0, palette(ui).line));
+    ui.painter().hline(
+        rect.x_range(),
+        rect.center().y,
+        Stroke::new(1.0, palette(ui).line),
+    );
 }
 
 /// A number with a true minus sign and a fixed number of decimals.

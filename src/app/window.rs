@@ -32,7 +32,12 @@ pub struct EddyApp {
 
 impl EddyApp {
     /// Dresses the window and begins.
-    pub fn new(ctx: &egui::Context, state: State, smoke: Option<Smoke>, gpu_errors: GpuErrors) -> Self {
+    pub fn new(
+        ctx: &egui::Context,
+        state: State,
+        smoke: Option<Smoke>,
+        gpu_errors: GpuErrors,
+    ) -> Self {
         theme::install(ctx);
         actions::apply_theme(ctx, state.prefs.dark);
         Self {
@@ -63,7 +68,11 @@ impl EddyApp {
         actions::keyboard(&ctx, state);
 
         let fill = ui.visuals().panel_fill;
-        let frame = |x: i8, y: i8| Frame::new().fill(fill).inner_margin(Margin::symmetric(x, y));
+        let frame = |x: i8, y: i8| {
+            Frame::new()
+                .fill(fill)
+                .inner_margin(Margin::symmetric(x, y))
+        };
         Panel::top("top bar")
             .exact_size(40.0)
             .resizable(false)

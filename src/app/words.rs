@@ -25,7 +25,9 @@ pub fn made_by(kind: LaneKind, frame: &FrameSet) -> String {
     if frame.index <= 3 {
         return "start frame".to_owned();
     }
-    let Settings { guidance, sampler, .. } = frame.settings.as_ref();
+    let Settings {
+        guidance, sampler, ..
+    } = frame.settings.as_ref();
     let warm = match sampler.start {
         Start::Noise => "",
         Start::Warm { .. } => " · warm start",
@@ -34,7 +36,10 @@ pub fn made_by(kind: LaneKind, frame: &FrameSet) -> String {
     match kind {
         LaneKind::Truth => "solver".to_owned(),
         LaneKind::Unconditional => format!("λ 0 · {how}"),
-        LaneKind::Guided => format!("λ {:.2} · m {} · {how}", guidance.strength, guidance.history),
+        LaneKind::Guided => format!(
+            "λ {:.2} · m {} · {how}",
+            guidance.strength, guidance.history
+        ),
         LaneKind::Forecaster => format!("no diffusion · m {}", guidance.history),
     }
 }

@@ -56,14 +56,27 @@ impl Canvas {
     }
 
     /// Writes a line of text with its baseline at `y`; returns the x after its end.
-    pub fn text(&mut self, face: &Typeface, size: f32, x: f32, y: f32, color: Rgb, text: &str) -> f32 {
+    pub fn text(
+        &mut self,
+        face: &Typeface,
+        size: f32,
+        x: f32,
+        y: f32,
+        color: Rgb,
+        text: &str,
+    ) -> f32 {
         let mut pen = x;
         for glyph in face.layout(text, size) {
             let bitmap = face.rasterise(glyph.id, size, (pen + glyph.x).fract());
             let left = (pen + glyph.x).floor() as i64 + bitmap.left;
             for (i, coverage) in bitmap.coverage.iter().enumerate() {
                 let (column, row) = ((i % bitmap.width) as i64, (i / bitmap.width) as i64);
-                self.blend(left + column, y.round() as i64 + bitmap.top + row, color, *coverage);
+                self.blend(
+                    left + column,
+                    y.round() as i64 + bitmap.top + row,
+                    color,
+                    *coverage,
+                );
             }
         }
         pen += face.width(text, size);

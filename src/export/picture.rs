@@ -85,7 +85,14 @@ impl Picture {
         for (i, panel) in self.panels.iter().enumerate() {
             let x = margin + i as i64 * (side + gap);
             let base = (top - px(14.0)) as f32;
-            let end = canvas.text(&face, 22.0 * unit, x as f32, base, panel.color, &panel.title);
+            let end = canvas.text(
+                &face,
+                22.0 * unit,
+                x as f32,
+                base,
+                panel.color,
+                &panel.title,
+            );
             canvas.text(
                 &face,
                 16.0 * unit,
@@ -116,7 +123,14 @@ impl Picture {
         canvas
     }
 
-    fn color_bar(&self, canvas: &mut Canvas, face: &Typeface, (x, top): (i64, i64), side: i64, unit: f32) {
+    fn color_bar(
+        &self,
+        canvas: &mut Canvas,
+        face: &Typeface,
+        (x, top): (i64, i64),
+        side: i64,
+        unit: f32,
+    ) {
         let range = self.look.range;
         let bar_width = (18.0 * unit).round() as i64;
         for row in 0..side {
@@ -128,7 +142,13 @@ impl Picture {
         for (t, value) in ticks(range.lo, range.hi) {
             let y = top as f32 + (1.0 - t) * side as f32;
             let line = y.round().clamp(top as f32, (top + side - 1) as f32) as i64;
-            canvas.rect(x + bar_width, line, (5.0 * unit).round() as i64, 1, self.paper.weak);
+            canvas.rect(
+                x + bar_width,
+                line,
+                (5.0 * unit).round() as i64,
+                1,
+                self.paper.weak,
+            );
             // Labels stay within the height of the bar.
             let base = (y + 0.36 * size).clamp(top as f32 + 0.72 * size, (top + side) as f32);
             let label_x = (x + bar_width) as f32 + 9.0 * unit;
@@ -174,7 +194,10 @@ mod tests {
     fn labels_of_the_colour_bar() {
         let labels = |lo, hi| ticks(lo, hi).into_iter().map(|t| t.1).collect::<Vec<_>>();
         assert_eq!(labels(-10.0, 10.0), ["−10", "−5", "0", "5", "10"]);
-        assert_eq!(labels(-1.5, 1.5), ["−1.50", "−0.75", "0.00", "0.75", "1.50"]);
+        assert_eq!(
+            labels(-1.5, 1.5),
+            ["−1.50", "−0.75", "0.00", "0.75", "1.50"]
+        );
         assert_eq!(labels(0.0, 2.0), ["0.0", "0.5", "1.0", "1.5", "2.0"]);
     }
 
@@ -201,9 +224,20 @@ mod tests {
             side: 64,
         };
         let canvas = picture.draw();
-        let white = canvas.pixels.chunks_exact(4).filter(|p| p[..3] == [255; 3]).count();
+        let white = canvas
+            .pixels
+            .chunks_exact(4)
+            .filter(|p| p[..3] == [255; 3])
+            .count();
         assert!(white >= 64 * 64, "{white}");
-        let text = canvas.pixels.chunks_exact(4).filter(|p| p[0] > 150 && p[2] < 90).count();
-        assert!(text > 5, "the title is written in the method's colour: {text}");
+        let text = canvas
+            .pixels
+            .chunks_exact(4)
+            .filter(|p| p[0] > 150 && p[2] < 90)
+            .count();
+        assert!(
+            text > 5,
+            "the title is written in the method's colour: {text}"
+        );
     }
 }

@@ -133,7 +133,11 @@ mod tests {
         let (picture, recipe) = example();
         save_picture(&path, &picture, &recipe)?;
         assert_eq!(read_recipe(&path)?, recipe);
-        assert_eq!(std::fs::read_dir(folder.path())?.count(), 1, "no part file left");
+        assert_eq!(
+            std::fs::read_dir(folder.path())?.count(),
+            1,
+            "no part file left"
+        );
         Ok(())
     }
 

@@ -49,7 +49,10 @@ impl Default for Typeface {
         ];
         Self {
             // A font that cannot be parsed is left out: the picture then has fewer letters, not no picture.
-            fonts: fonts.into_iter().filter_map(|b| FontRef::new(b).ok()).collect(),
+            fonts: fonts
+                .into_iter()
+                .filter_map(|b| FontRef::new(b).ok())
+                .collect(),
         }
     }
 }
@@ -197,7 +200,11 @@ fn accumulate(area: &mut [f32], width: usize, a: (f32, f32), b: (f32, f32)) {
         for column in first..last {
             let (c0, c1) = (column as f32, column as f32 + 1.0);
             let (s, e) = (x_lo.max(c0), x_hi.min(c1));
-            let share = if x_hi > x_lo { (e - s).max(0.0) / (x_hi - x_lo) } else { 1.0 };
+            let share = if x_hi > x_lo {
+                (e - s).max(0.0) / (x_hi - x_lo)
+            } else {
+                1.0
+            };
             let covered = share * height * (c1 - (s + e) / 2.0);
             let rest = share * height - covered;
             if let Some(cell) = area.get_mut(line + column) {
@@ -266,8 +273,13 @@ mod tests {
     #[test]
     fn digits_have_one_width() {
         let face = Typeface::default();
-        let widths: Vec<f32> = ('0'..='9').map(|c| face.width(&c.to_string(), 14.0)).collect();
-        assert!(widths.iter().all(|w| (w - widths[0]).abs() < 1e-3), "{widths:?}");
+        let widths: Vec<f32> = ('0'..='9')
+            .map(|c| face.width(&c.to_string(), 14.0))
+            .collect();
+        assert!(
+            widths.iter().all(|w| (w - widths[0]).abs() < 1e-3),
+            "{widths:?}"
+        );
     }
 
     #[test]

@@ -121,7 +121,10 @@ mod tests {
     #[test]
     fn sequential_maps_rise_in_lightness() {
         for map in [ColorMap::Batlow, ColorMap::Gray] {
-            let steps: Vec<f64> = (0..=255u8).step_by(15).map(|i| luminance(map.entry(i))).collect();
+            let steps: Vec<f64> = (0..=255u8)
+                .step_by(15)
+                .map(|i| luminance(map.entry(i)))
+                .collect();
             assert!(steps.windows(2).all(|w| w[1] > w[0]), "{map:?} {steps:?}");
         }
     }

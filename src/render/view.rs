@@ -95,7 +95,8 @@ impl View {
     /// The cell `(column, row)` under a point of the picture, `u` to the right and `v` upwards in 0..1.
     pub fn cell(&self, u: f32, v: f32, nx: usize, ny: usize) -> (usize, usize) {
         let (origin, span) = self.window(nx, ny);
-        let index = |place: f32, n: usize| (place.floor() as i64).rem_euclid(n.max(1) as i64) as usize;
+        let index =
+            |place: f32, n: usize| (place.floor() as i64).rem_euclid(n.max(1) as i64) as usize;
         (
             index(origin[0] + u * span[0], nx),
             index(origin[1] + v * span[1], ny),

@@ -38,7 +38,13 @@ pub fn show(ui: &mut Ui, rect: Rect, look: &Look, quantity: &str, units: &str, v
         } else {
             Align2::LEFT_CENTER
         };
-        painter.text(pos2(bar.right() + 7.0, y), align, label, theme::small(), p.weak);
+        painter.text(
+            pos2(bar.right() + 7.0, y),
+            align,
+            label,
+            theme::small(),
+            p.weak,
+        );
     }
     let unit_at = pos2(rect.left(), rect.top() - 8.0);
     painter.text(unit_at, Align2::LEFT_BOTTOM, units, theme::small(), p.weak);

@@ -19,7 +19,11 @@ pub fn show(ui: &mut Ui, state: &mut State) {
             guidance(ui, state);
             let mut folds = state.prefs.folds.clone();
             let sampler = &state.prefs.settings.sampler;
-            let summary = format!("{} · {} steps", words::solver(sampler.solver), sampler.steps);
+            let summary = format!(
+                "{} · {} steps",
+                words::solver(sampler.solver),
+                sampler.steps
+            );
             section(ui, "Sampler", &mut folds.sampler, &summary, |ui| {
                 options::sampler(ui, state);
             });
@@ -34,7 +38,9 @@ pub fn show(ui: &mut Ui, state: &mut State) {
                 options::rollout(ui, state);
             });
             let summary = format!("{} shown", state.lanes().len());
-            section(ui, "Lanes", &mut folds.lanes, &summary, |ui| lanes(ui, state));
+            section(ui, "Lanes", &mut folds.lanes, &summary, |ui| {
+                lanes(ui, state)
+            });
             let dark = ui.visuals().dark_mode;
             let summary = state.prefs.map(dark).label();
             section(ui, "Picture", &mut folds.picture, summary, |ui| {
@@ -66,7 +72,10 @@ fn guidance(ui: &mut Ui, state: &mut State) {
 
     let kind = words::discriminator(g.discriminator);
     let everywhere = g.sigma_lo <= 0.0 && g.sigma_hi >= state.prefs.settings.sampler.sigma_max;
-    let summary = format!("{kind} · {}", if everywhere { "all noise" } else { "interval" });
+    let summary = format!(
+        "{kind} · {}",
+        if everywhere { "all noise" } else { "interval" }
+    );
     let mut open = state.prefs.folds.guidance;
     section(ui, "Discriminator", &mut open, &summary, |ui| {
         let choices = [
@@ -90,11 +99,21 @@ fn guidance(ui: &mut Ui, state: &mut State) {
         let tip = "Guidance acts only at noise levels σ in this interval (the data's σ is 0.5)";
         row(ui, "Acts for σ from", tip, |ui| {
             let hi = g.sigma_hi;
-            ui.add(DragValue::new(&mut g.sigma_lo).speed(0.01).range(0.0..=hi).max_decimals(3));
+            ui.add(
+                DragValue::new(&mut g.sigma_lo)
+                    .speed(0.01)
+                    .range(0.0..=hi)
+                    .max_decimals(3),
+            );
         });
         row(ui, "to", tip, |ui| {
             let lo = g.sigma_lo;
-            ui.add(DragValue::new(&mut g.sigma_hi).speed(0.5).range(lo..=1000.0).max_decimals(3));
+            ui.add(
+                DragValue::new(&mut g.sigma_hi)
+                    .speed(0.5)
+                    .range(lo..=1000.0)
+                    .max_decimals(3),
+            );
         });
     });
     state.prefs.folds.guidance = open;
@@ -109,7 +128,9 @@ fn lanes(ui: &mut Ui, state: &mut State) {
         LaneKind::Truth => "the solver, from the same start",
         LaneKind::Unconditional => "the image model alone, λ = 0",
         LaneKind::Guided => "the image model, guided",
-        LaneKind::Forecaster => "the history tower plus Gaussian noise, no diffusion: what guidance must beat",
+        LaneKind::Forecaster => {
+            "the history tower plus Gaussian noise, no diffusion: what guidance must beat"
+        }
     };
     let before = state.prefs.settings.lanes;
     for kind in LaneKind::ALL {

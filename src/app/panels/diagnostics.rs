@@ -39,17 +39,33 @@ fn tabs(ui: &mut Ui, tab: &mut Tab) {
         if response.clicked() {
             *tab = this;
         }
-        let color = if chosen || response.hovered() { p.text } else { p.weak };
-        ui.painter().text(area.left_center(), Align2::LEFT_CENTER, name, theme::body(), color);
+        let color = if chosen || response.hovered() {
+            p.text
+        } else {
+            p.weak
+        };
+        ui.painter().text(
+            area.left_center(),
+            Align2::LEFT_CENTER,
+            name,
+            theme::body(),
+            color,
+        );
         if chosen {
             let line = Rect::from_min_max(
                 pos2(area.left(), rect.bottom() - 3.0),
                 pos2(area.right(), rect.bottom() - 1.0),
             );
-            ui.painter().rect_filled(line, CornerRadius::same(1), p.accent);
+            ui.painter()
+                .rect_filled(line, CornerRadius::same(1), p.accent);
         }
         if response.has_focus() {
-            ui.painter().rect_stroke(area.expand(3.0), CornerRadius::same(3), Stroke::new(1.0, p.weak), egui::StrokeKind::Inside);
+            ui.painter().rect_stroke(
+                area.expand(3.0),
+                CornerRadius::same(3),
+                Stroke::new(1.0, p.weak),
+                egui::StrokeKind::Inside,
+            );
         }
         x += galley.size().x + 20.0;
     }

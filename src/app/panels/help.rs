@@ -7,10 +7,22 @@ use super::super::state::State;
 use super::super::theme::{GRID, palette};
 
 const TRY: [(&str, &str); 4] = [
-    ("Drag λ to 0.", "Each frame is a fine picture, unrelated to the last: guided and unconditional flicker alike."),
-    ("Drag it back to 1.", "The vortices move like a fluid. Only the discriminator's gradient was added."),
-    ("Change the history.", "Does a longer past help? Compare with the truth beside it."),
-    ("Point, click, wheel.", "Read a value, follow a cell, zoom all lanes together."),
+    (
+        "Drag λ to 0.",
+        "Each frame is a fine picture, unrelated to the last: guided and unconditional flicker alike.",
+    ),
+    (
+        "Drag it back to 1.",
+        "The vortices move like a fluid. Only the discriminator's gradient was added.",
+    ),
+    (
+        "Change the history.",
+        "Does a longer past help? Compare with the truth beside it.",
+    ),
+    (
+        "Point, click, wheel.",
+        "Read a value, follow a cell, zoom all lanes together.",
+    ),
 ];
 
 fn words(ui: &mut Ui) {
@@ -41,14 +53,16 @@ pub fn card_over(ui: &Ui, state: &mut State, whole: Rect) {
     if state.prefs.tips_dismissed || state.archive.frames.is_empty() {
         return;
     }
-    egui::Area::new(egui::Id::new("first words"))
+    egui::Area::new(egui::Id::unique("first words"))
         .fixed_pos(pos2(whole.left() + 16.0, whole.bottom() - 16.0))
         .pivot(egui::Align2::LEFT_BOTTOM)
         .show(ui.ctx(), |ui| {
-            egui::Frame::popup(ui.style()).inner_margin(16).show(ui, |ui| {
-                ui.set_width(320.0);
-                first_words(ui, state);
-            });
+            egui::Frame::popup(ui.style())
+                .inner_margin(16)
+                .show(ui, |ui| {
+                    ui.set_width(320.0);
+                    first_words(ui, state);
+                });
         });
 }
 

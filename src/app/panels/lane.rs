@@ -1,6 +1,9 @@
 //! One lane: title, picture, pointer, and what stopped it.
 
-use egui::{Align2, CornerRadius, Rect, RichText, Role, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2, vec2};
+use egui::{
+    Align2, CornerRadius, Rect, RichText, Role, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2,
+    vec2,
+};
 
 use crate::render::View;
 use crate::render::gpu::Drawing;
@@ -23,7 +26,8 @@ pub fn show(ui: &mut Ui, state: &mut State, kind: LaneKind, rect: Rect) {
     title(ui, state, kind, frame.as_deref(), rect);
     let p = palette(ui);
     let response = ui.interact(square, ui.scope_id().with(kind), Sense::click_and_drag());
-    response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, format!("{} lane", kind.label())));
+    response
+        .widget_info(|| WidgetInfo::labeled(Role::Canvas, true, format!("{} lane", kind.label())));
     pointer(ui, state, kind, square, &response);
 
     let lane = frame.as_ref().and_then(|f| f.lanes[kind.index()].as_ref());
@@ -44,7 +48,8 @@ pub fn show(ui: &mut Ui, state: &mut State, kind: LaneKind, rect: Rect) {
             marks(ui, state, kind, square, &values, (nx, ny));
         }
         None => {
-            ui.painter().rect_filled(square, CornerRadius::ZERO, p.panel);
+            ui.painter()
+                .rect_filled(square, CornerRadius::ZERO, p.panel);
             let text = if state.archive.frames.is_empty() {
                 ""
             } else {
@@ -68,7 +73,11 @@ fn title(ui: &mut Ui, state: &State, kind: LaneKind, frame: Option<&FrameSet>, r
     let middle = rect.top() + TITLE / 2.0 - 1.0;
     let name = painter.layout_no_wrap(kind.label().to_owned(), theme::body(), p.lane(kind));
     let mut x = rect.left() + name.size().x + 8.0;
-    painter.galley(pos2(rect.left(), middle - name.size().y / 2.0), name, p.text);
+    painter.galley(
+        pos2(rect.left(), middle - name.size().y / 2.0),
+        name,
+        p.text,
+    );
     if let Some(frame) = frame {
         let text = painter.layout_no_wrap(words::made_by(kind, frame), theme::small(), p.weak);
         let width = text.size().x;
@@ -81,7 +90,11 @@ fn title(ui: &mut Ui, state: &State, kind: LaneKind, frame: Option<&FrameSet>, r
         let text = format!("λ {:.2} pending", g.strength);
         let text = painter.layout_no_wrap(text, theme::small(), p.accent);
         let left = (rect.right() - text.size().x).max(x);
-        painter.galley(pos2(left, middle - text.size().y / 2.0 + 0.5), text, p.accent);
+        painter.galley(
+            pos2(left, middle - text.size().y / 2.0 + 0.5),
+            text,
+            p.accent,
+        );
     }
 }
 
@@ -108,7 +121,9 @@ fn pointer(ui: &Ui, state: &mut State, kind: LaneKind, square: Rect, response: &
     }
     if response.dragged() {
         let by = response.drag_delta();
-        state.view.pan(by.x / square.width(), -by.y / square.height());
+        state
+            .view
+            .pan(by.x / square.width(), -by.y / square.height());
     }
     if let Some(at) = response.hover_pos() {
         let (u, v) = place(at);
@@ -117,13 +132,22 @@ fn pointer(ui: &Ui, state: &mut State, kind: LaneKind, square: Rect, response: &
         if factor != 1.0 {
             state.view.zoom_at(factor, u, v);
         }
-        let (column, row) = state.view.cell(u.clamp(0.0, 0.999), v.clamp(0.0, 0.999), nx, ny);
+        let (column, row) = state
+            .view
+            .cell(u.clamp(0.0, 0.999), v.clamp(0.0, 0.999), nx, ny);
         state.hover = Some((kind, column, row));
     }
 }
 
 /// The hovered and the followed cell, with their values.
-fn marks(ui: &Ui, state: &State, kind: LaneKind, square: Rect, values: &[f32], (nx, ny): (usize, usize)) {
+fn marks(
+    ui: &Ui,
+    state: &State,
+    kind: LaneKind,
+    square: Rect,
+    values: &[f32],
+    (nx, ny): (usize, usize),
+) {
     let at = |column, row| {
         let (u, v) = state.view.place_of(column, row, nx, ny)?;
         Some(pos2(
@@ -140,15 +164,31 @@ fn marks(ui: &Ui, state: &State, kind: LaneKind, square: Rect, values: &[f32], (
     let Some((hovered, column, row)) = state.hover else {
         return;
     };
-    let Some(centre) = at(column, row) else { return };
+    let Some(centre) = at(column, row) else {
+        return;
+    };
     let painter = ui.painter_at(square);
     let cell = Rect::from_center_size(centre, vec2(cell_side, cell_side));
-    painter.rect_stroke(cell.expand(1.5), CornerRadius::same(1), Stroke::new(3.0, egui::Color32::from_black_alpha(150)), egui::StrokeKind::Middle);
-    painter.rect_stroke(cell.expand(1.5), CornerRadius::same(1), Stroke::new(1.2, egui::Color32::WHITE), egui::StrokeKind::Middle);
+    painter.rect_stroke(
+        cell.expand(1.5),
+        CornerRadius::same(1),
+        Stroke::new(3.0, egui::Color32::from_black_alpha(150)),
+        egui::StrokeKind::Middle,
+    );
+    painter.rect_stroke(
+        cell.expand(1.5),
+        CornerRadius::same(1),
+        Stroke::new(1.2, egui::Color32::WHITE),
+        egui::StrokeKind::Middle,
+    );
     let value = number(f64::from(values[row * nx + column]), 2);
     let text = if hovered == kind {
         let step = std::f64::consts::TAU / nx as f64;
-        format!("{value}   x {:.2}  y {:.2}", column as f64 * step, row as f64 * step)
+        format!(
+            "{value}   x {:.2}  y {:.2}",
+            column as f64 * step,
+            row as f64 * step
+        )
     } else {
         value
     };
@@ -171,7 +211,11 @@ fn marks(ui: &Ui, state: &State, kind: LaneKind, square: Rect, values: &[f32], (
 
 fn ring(ui: &Ui, square: Rect, centre: egui::Pos2, radius: f32) {
     let painter = ui.painter_at(square);
-    painter.circle_stroke(centre, radius, Stroke::new(3.5, egui::Color32::from_black_alpha(160)));
+    painter.circle_stroke(
+        centre,
+        radius,
+        Stroke::new(3.5, egui::Color32::from_black_alpha(160)),
+    );
     painter.circle_stroke(centre, radius, Stroke::new(1.5, egui::Color32::WHITE));
 }
 
@@ -198,10 +242,16 @@ fn stopped(ui: &mut Ui, state: &mut State, kind: LaneKind, square: Rect) {
     ui.scope_builder(UiBuilder::new().max_rect(inner), |ui| {
         ui.vertical_centered(|ui| {
             let alarm = palette(ui).alarm;
-            ui.label(RichText::new(format!("Stopped at frame {}", blow_up.frame)).heading().color(alarm));
+            ui.label(
+                RichText::new(format!("Stopped at frame {}", blow_up.frame))
+                    .heading()
+                    .color(alarm),
+            );
             ui.label(&blow_up.what);
             if kind == LaneKind::Guided && strength > usable {
-                ui.label(RichText::new(format!("Beyond λ {usable:.2} this model blows up.")).weak());
+                ui.label(
+                    RichText::new(format!("Beyond λ {usable:.2} this model blows up.")).weak(),
+                );
             }
             ui.add_space(2.0 * GRID);
             if kind == LaneKind::Guided && strength != suggested {

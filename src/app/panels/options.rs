@@ -33,9 +33,14 @@ pub fn sampler(ui: &mut Ui, state: &mut State) {
         ),
     ];
     segmented(ui, "Solver", &mut s.solver, &choices);
-    row(ui, "Steps", "Noise levels from pure noise to a frame; dpm is good from about 6", |ui| {
-        ui.add(DragValue::new(&mut s.steps).speed(0.2).range(2..=200));
-    });
+    row(
+        ui,
+        "Steps",
+        "Noise levels from pure noise to a frame; dpm is good from about 6",
+        |ui| {
+            ui.add(DragValue::new(&mut s.steps).speed(0.2).range(2..=200));
+        },
+    );
     let saturation = s.churn_saturation();
     ui.add_enabled_ui(s.solver != Solver::Dpm, |ui| {
         let tip = "Fresh noise at every step, S_churn. Above steps × (√2 − 1) more changes nothing: the slider ends there.";
@@ -59,12 +64,21 @@ pub fn sampler(ui: &mut Ui, state: &mut State) {
         (true, "warm", "Begins from the last frame plus noise"),
     ];
     if segmented(ui, "Start of each frame", &mut warm, &choices) {
-        s.start = if warm { Start::Warm { sigma: 3.0 } } else { Start::Noise };
+        s.start = if warm {
+            Start::Warm { sigma: 3.0 }
+        } else {
+            Start::Noise
+        };
     }
     if let Start::Warm { sigma } = &mut s.start {
         let (lo, hi) = (s.sigma_min, s.sigma_max);
         row(ui, "Noise σ", "Noise added to the last frame", |ui| {
-            ui.add(DragValue::new(sigma).speed(0.02).range(lo..=hi).max_decimals(2));
+            ui.add(
+                DragValue::new(sigma)
+                    .speed(0.02)
+                    .range(lo..=hi)
+                    .max_decimals(2),
+            );
         });
         let warning = "A warm start fakes autocorrelation: the picture can freeze and jitter and still have the right one. \
                        Judge it by the dynamics skill.";
@@ -81,18 +95,24 @@ pub fn sampler(ui: &mut Ui, state: &mut State) {
 pub fn rollout(ui: &mut Ui, state: &mut State) {
     let mut restart = false;
     let mut spec = state.prefs.spec.clone();
-    row(ui, "Seed", "All noise is a function of the seed: the same seed makes the same rollout", |ui| {
-        if icon_button(ui, Icon::Dice, 24.0, "Random seed").clicked() {
-            spec.seed = random_seed();
-            restart = true;
-        }
-        let response = ui.add(
-            DragValue::new(&mut spec.seed)
-                .speed(0.1)
-                .update_while_editing(false),
-        );
-        restart |= response.drag_stopped() || (response.lost_focus() && spec.seed != state.spec().seed);
-    });
+    row(
+        ui,
+        "Seed",
+        "All noise is a function of the seed: the same seed makes the same rollout",
+        |ui| {
+            if icon_button(ui, Icon::Dice, 24.0, "Random seed").clicked() {
+                spec.seed = random_seed();
+                restart = true;
+            }
+            let response = ui.add(
+                DragValue::new(&mut spec.seed)
+                    .speed(0.1)
+                    .update_while_editing(false),
+            );
+            restart |= response.drag_stopped()
+                || (response.lost_focus() && spec.seed != state.spec().seed);
+        },
+    );
     ui.label("Members");
     let choices = [(1, "1", ""), (2, "2", ""), (3, "3", ""), (4, "4", "")];
     restart |= segmented(ui, "Members", &mut spec.members, &choices);
@@ -128,7 +148,10 @@ pub fn rollout(ui: &mut Ui, state: &mut State) {
         state.prefs.spec.start_file = (!typed.is_empty()).then(|| PathBuf::from(typed));
         state.restart();
     }
-    note(ui, "These begin a new rollout. Everything else acts on the one that runs.");
+    note(
+        ui,
+        "These begin a new rollout. Everything else acts on the one that runs.",
+    );
 }
 
 /// A seed that a person can read out: up to five digits, from the clock.
@@ -159,7 +182,12 @@ pub fn picture(ui: &mut Ui, state: &mut State) {
     let mut limit = state.look(dark).range.hi;
     let tip = "The same for all lanes and all times, so that a colour always means the same value";
     let reset = row(ui, "Range ±", tip, |ui| {
-        let response = ui.add(DragValue::new(&mut limit).speed(0.05).range(0.01..=1e4).max_decimals(2));
+        let response = ui.add(
+            DragValue::new(&mut limit)
+                .speed(0.05)
+                .range(0.01..=1e4)
+                .max_decimals(2),
+        );
         if response.changed() {
             state.prefs.range_limit = Some(limit);
         }

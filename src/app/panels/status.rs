@@ -38,7 +38,10 @@ pub fn show(ui: &mut Ui, state: &mut State) {
             let text = if state.applied() {
                 format!("applied λ {:.2}", state.prefs.settings.guidance.strength)
             } else {
-                format!("λ {:.2} pending, frame shown λ {strength:.2}", state.prefs.settings.guidance.strength)
+                format!(
+                    "λ {:.2} pending, frame shown λ {strength:.2}",
+                    state.prefs.settings.guidance.strength
+                )
             };
             ui.label(weak(text));
         }
@@ -46,7 +49,10 @@ pub fn show(ui: &mut Ui, state: &mut State) {
         if nx > 0 {
             ui.label(weak(format!("{nx} × {ny}")));
             let mib = state.memory() as f64 / (1024.0 * 1024.0);
-            ui.label(weak(format!("{} frames kept, {mib:.0} MiB", state.archive.frames.len())));
+            ui.label(weak(format!(
+                "{} frames kept, {mib:.0} MiB",
+                state.archive.frames.len()
+            )));
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let count = state.notices.count();

@@ -1,8 +1,8 @@
 //! The slider of the guidance strength: its suggested value is a tick, what blows up is shaded.
 
 use egui::{
-    Align, Align2, CornerRadius, DragValue, Layout, Rect, RichText, Role, Sense, Stroke, Ui, WidgetInfo, pos2,
-    vec2,
+    Align, Align2, CornerRadius, DragValue, Layout, Rect, RichText, Role, Sense, Stroke, Ui,
+    WidgetInfo, pos2, vec2,
 };
 
 use super::super::state::State;
@@ -41,10 +41,13 @@ fn slider(ui: &mut Ui, value: f32, limit: f32, (suggested, usable): (f32, f32)) 
     let p = palette(ui);
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 44.0), Sense::hover());
     let band = Rect::from_min_size(rect.min, vec2(rect.width(), 24.0));
-    let response = ui.interact(band, ui.scope_id().with("strength"), Sense::click_and_drag());
-    response.widget_info(|| {
-        WidgetInfo::slider(ui.is_enabled(), f64::from(value), "Guidance strength")
-    });
+    let response = ui.interact(
+        band,
+        ui.scope_id().with("strength"),
+        Sense::click_and_drag(),
+    );
+    response
+        .widget_info(|| WidgetInfo::slider(ui.is_enabled(), f64::from(value), "Guidance strength"));
     let radius = 8.0;
     let (left, right) = (rect.left() + radius, rect.right() - radius);
     let x_of = |v: f32| left + (right - left) * (v / limit).clamp(0.0, 1.0);
@@ -59,7 +62,11 @@ fn slider(ui: &mut Ui, value: f32, limit: f32, (suggested, usable): (f32, f32)) 
         let stepped = ((raw / step).round() * step).clamp(0.0, limit);
         // The suggestion catches the handle.
         let caught = (pointer.x - x_of(suggested)).abs() < 3.5 && suggested <= limit;
-        chosen = Some(if caught { suggested } else { (stepped * 100.0).round() / 100.0 });
+        chosen = Some(if caught {
+            suggested
+        } else {
+            (stepped * 100.0).round() / 100.0
+        });
     }
     if response.has_focus() {
         let step = limit / 40.0;
@@ -80,7 +87,11 @@ fn slider(ui: &mut Ui, value: f32, limit: f32, (suggested, usable): (f32, f32)) 
     let danger = (usable.is_finite() && usable < limit).then(|| x_of(usable));
     if let Some(start) = danger {
         // Shaded: still reachable, but named for what it does.
-        painter.rect_filled(rail(start, right), CornerRadius::same(2), p.alarm.gamma_multiply(0.55));
+        painter.rect_filled(
+            rail(start, right),
+            CornerRadius::same(2),
+            p.alarm.gamma_multiply(0.55),
+        );
     }
     let at = x_of(value);
     painter.rect_filled(rail(left, at), CornerRadius::same(2), p.accent);
@@ -89,7 +100,11 @@ fn slider(ui: &mut Ui, value: f32, limit: f32, (suggested, usable): (f32, f32)) 
         painter.vline(x, (y - 9.0)..=(y + 9.0), Stroke::new(1.5, p.weak));
     }
     let fill = if value > usable { p.alarm } else { p.accent };
-    let grow = if response.hovered() || response.dragged() { 1.0 } else { 0.0 };
+    let grow = if response.hovered() || response.dragged() {
+        1.0
+    } else {
+        0.0
+    };
     painter.circle_filled(pos2(at, y), radius - 1.0 + grow, fill);
     if response.has_focus() {
         painter.circle_stroke(pos2(at, y), radius + 3.0, Stroke::new(1.0, p.text));
@@ -97,10 +112,22 @@ fn slider(ui: &mut Ui, value: f32, limit: f32, (suggested, usable): (f32, f32)) 
 
     // Marks under the rail.
     let base = rect.bottom() - 9.0;
-    painter.text(pos2(rect.left(), base), Align2::LEFT_CENTER, "0", theme::small(), p.weak);
+    painter.text(
+        pos2(rect.left(), base),
+        Align2::LEFT_CENTER,
+        "0",
+        theme::small(),
+        p.weak,
+    );
     if danger.is_some() {
         let at = pos2(rect.right(), base);
-        painter.text(at, Align2::RIGHT_CENTER, "blows up", theme::small(), p.alarm);
+        painter.text(
+            at,
+            Align2::RIGHT_CENTER,
+            "blows up",
+            theme::small(),
+            p.alarm,
+        );
     }
     if suggested <= limit {
         let text = format!("suggested {suggested:.2}");
@@ -109,20 +136,31 @@ fn slider(ui: &mut Ui, value: f32, limit: f32, (suggested, usable): (f32, f32)) 
         let x = x_of(suggested).clamp(rect.left() + 14.0 + half, rect.right() - 56.0 - half);
         let area = Rect::from_center_size(pos2(x, base), galley.size() + vec2(6.0, 4.0));
         let back = ui.interact(area, ui.scope_id().with("suggested"), Sense::click());
-        back.widget_info(|| WidgetInfo::labeled(Role::Button, true, "Back to the suggested strength"));
+        back.widget_info(|| {
+            WidgetInfo::labeled(Role::Button, true, "Back to the suggested strength")
+        });
         let away = (value - suggested).abs() > 1e-6;
         let color = match (away, back.hovered()) {
             (true, true) => p.accent,
             (true, false) => p.text,
             (false, _) => p.weak,
         };
-        ui.painter()
-            .galley_with_override_text_color(area.center() - galley.size() / 2.0, galley, color);
+        ui.painter().galley_with_override_text_color(
+            area.center() - galley.size() / 2.0,
+            galley,
+            color,
+        );
         if away && back.hovered() {
-            ui.painter()
-                .hline(area.shrink(3.0).x_range(), area.bottom() - 2.0, Stroke::new(1.0, p.accent));
+            ui.painter().hline(
+                area.shrink(3.0).x_range(),
+                area.bottom() - 2.0,
+                Stroke::new(1.0, p.accent),
+            );
         }
-        if back.on_hover_text("Back to the suggested value (key 1)").clicked() {
+        if back
+            .on_hover_text("Back to the suggested value (key 1)")
+            .clicked()
+        {
             chosen = Some(suggested);
         }
     }

@@ -1,6 +1,9 @@
 //! Play, step, scrub; where settings changed.
 
-use egui::{Align, Align2, ComboBox, CornerRadius, Layout, Rect, RichText, Sense, Shape, Stroke, Ui, WidgetInfo, pos2, vec2};
+use egui::{
+    Align, Align2, ComboBox, CornerRadius, Layout, Rect, RichText, Sense, Shape, Stroke, Ui,
+    WidgetInfo, pos2, vec2,
+};
 
 use super::super::playback::SPEEDS;
 use super::super::state::State;
@@ -36,7 +39,8 @@ pub fn show(ui: &mut Ui, state: &mut State) {
                 );
             }
             ui.add_space(12.0);
-            let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 40.0), Sense::hover());
+            let (rect, _) =
+                ui.allocate_exact_size(vec2(ui.available_width(), 40.0), Sense::hover());
             scrub(ui, state, rect, first, last);
         });
     });
@@ -89,7 +93,8 @@ fn speed(ui: &mut Ui, state: &mut State) {
             }
         })
         .response;
-    response.on_hover_text("Playback speed of kept frames; new frames come as fast as they are made");
+    response
+        .on_hover_text("Playback speed of kept frames; new frames come as fast as they are made");
 }
 
 fn scrub(ui: &mut Ui, state: &mut State, rect: Rect, first: usize, last: usize) {
@@ -101,9 +106,8 @@ fn scrub(ui: &mut Ui, state: &mut State, rect: Rect, first: usize, last: usize) 
     response.widget_info(|| WidgetInfo::slider(true, shown as f64, "Frame shown"));
     // While only a few frames exist the bar fills from the left instead of stretching them.
     let span = (last.saturating_sub(first)).max(40) as f32;
-    let x_of = |frame: usize| {
-        inner.left() + inner.width() * frame.saturating_sub(first) as f32 / span
-    };
+    let x_of =
+        |frame: usize| inner.left() + inner.width() * frame.saturating_sub(first) as f32 / span;
     let frame_at = |x: f32| {
         let t = ((x - inner.left()) / inner.width()).clamp(0.0, 1.0);
         (first + (t * span).round() as usize).min(last)
@@ -121,11 +125,19 @@ fn scrub(ui: &mut Ui, state: &mut State, rect: Rect, first: usize, last: usize) 
     let y = rect.center().y + 5.0;
     let painter = ui.painter_at(rect.expand2(vec2(8.0, 4.0)));
     let rail = |from: f32, to: f32| Rect::from_min_max(pos2(from, y - 2.0), pos2(to, y + 2.0));
-    painter.rect_filled(rail(inner.left(), inner.right()), CornerRadius::same(2), p.raised);
+    painter.rect_filled(
+        rail(inner.left(), inner.right()),
+        CornerRadius::same(2),
+        p.raised,
+    );
     if state.archive.frames.is_empty() {
         return;
     }
-    painter.rect_filled(rail(x_of(first), x_of(last)), CornerRadius::same(2), p.weak.gamma_multiply(0.55));
+    painter.rect_filled(
+        rail(x_of(first), x_of(last)),
+        CornerRadius::same(2),
+        p.weak.gamma_multiply(0.55),
+    );
     let here = x_of(shown);
     painter.rect_filled(rail(x_of(first), here), CornerRadius::same(2), p.accent);
 
@@ -150,7 +162,11 @@ fn scrub(ui: &mut Ui, state: &mut State, rect: Rect, first: usize, last: usize) 
             ));
         }
     }
-    let grow = if response.hovered() || response.dragged() { 1.0 } else { 0.0 };
+    let grow = if response.hovered() || response.dragged() {
+        1.0
+    } else {
+        0.0
+    };
     painter.circle_filled(pos2(here, y), 6.0 + grow, p.accent);
     if let Some(at) = response.hover_pos() {
         let frame = frame_at(at.x);

@@ -16,10 +16,11 @@ pub fn show(ui: &mut Ui, state: &mut State) {
         if let Some(facts) = &state.facts {
             let hash = facts.model_hash.get(..12).unwrap_or(&facts.model_hash);
             let (ny, nx) = facts.shape;
-            ui.label(RichText::new(&facts.name).color(p.text)).on_hover_text(format!(
-                "Model {} on {nx} × {ny} cells\nweights {hash}",
-                facts.name
-            ));
+            ui.label(RichText::new(&facts.name).color(p.text))
+                .on_hover_text(format!(
+                    "Model {} on {nx} × {ny} cells\nweights {hash}",
+                    facts.name
+                ));
             ui.label(RichText::new(&facts.device).weak())
                 .on_hover_text("Where the networks run");
         }
@@ -34,7 +35,11 @@ pub fn show(ui: &mut Ui, state: &mut State) {
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.spacing_mut().item_spacing.x = 4.0;
-            let help = ui.add(Button::new("?").frame(false).min_size(egui::vec2(28.0, 28.0)));
+            let help = ui.add(
+                Button::new("?")
+                    .frame(false)
+                    .min_size(egui::vec2(28.0, 28.0)),
+            );
             if help.on_hover_text("Help (?)").clicked() {
                 state.help_open = !state.help_open;
                 state.prefs.tips_dismissed = false;

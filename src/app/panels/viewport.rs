@@ -27,7 +27,8 @@ pub fn tiling(count: usize, room: egui::Vec2) -> (usize, f32) {
 /// Lanes, colour bar, and in a free tile the first words of help or the pointer's values.
 pub fn show(ui: &mut Ui, state: &mut State) {
     let whole = ui.max_rect();
-    ui.painter().rect_filled(whole, CornerRadius::ZERO, palette(ui).canvas);
+    ui.painter()
+        .rect_filled(whole, CornerRadius::ZERO, palette(ui).canvas);
     state.hover = None;
     let lanes = state.lanes();
     let area = whole.shrink(MARGIN);
@@ -53,7 +54,12 @@ pub fn show(ui: &mut Ui, state: &mut State) {
     }
     let bar_top = corner.y + lane::TITLE;
     let members = state.shown().map_or(1, |f| {
-        f.lanes.iter().flatten().map(|l| l.members.len()).max().unwrap_or(1)
+        f.lanes
+            .iter()
+            .flatten()
+            .map(|l| l.members.len())
+            .max()
+            .unwrap_or(1)
     });
     let chooser = if members > 1 { 60.0 } else { 0.0 };
     let bar = Rect::from_min_max(
@@ -66,7 +72,12 @@ pub fn show(ui: &mut Ui, state: &mut State) {
         color_bar::show(ui, bar, &look, &facts.quantity, &facts.units, value);
     }
     if members > 1 {
-        member_chooser(ui, state, members, Rect::from_min_max(bar.left_bottom(), corner + all));
+        member_chooser(
+            ui,
+            state,
+            members,
+            Rect::from_min_max(bar.left_bottom(), corner + all),
+        );
     }
     if lanes.len() < rows * columns {
         free_tile(ui, state, tile(lanes.len()));
@@ -81,7 +92,10 @@ pub fn show(ui: &mut Ui, state: &mut State) {
 fn hovered_value(state: &State) -> Option<f32> {
     let (kind, column, row) = state.hover?;
     let lane = state.shown()?.lanes[kind.index()].as_ref()?;
-    state.values(lane)?.get(row * state.size().0 + column).copied()
+    state
+        .values(lane)?
+        .get(row * state.size().0 + column)
+        .copied()
 }
 
 fn member_chooser(ui: &mut Ui, state: &mut State, members: usize, rect: Rect) {
@@ -100,7 +114,8 @@ fn member_chooser(ui: &mut Ui, state: &mut State, members: usize, rect: Rect) {
 
 /// The tile that has no lane: help at first, then the values under the pointer.
 fn free_tile(ui: &mut Ui, state: &mut State, rect: Rect) {
-    let inner = Rect::from_min_max(pos2(rect.left(), rect.top() + lane::TITLE), rect.max).shrink(16.0);
+    let inner =
+        Rect::from_min_max(pos2(rect.left(), rect.top() + lane::TITLE), rect.max).shrink(16.0);
     ui.scope_builder(UiBuilder::new().max_rect(inner), |ui| {
         if !state.prefs.tips_dismissed {
             help::first_words(ui, state);
@@ -112,7 +127,10 @@ fn free_tile(ui: &mut Ui, state: &mut State, rect: Rect) {
 
 fn readout(ui: &mut Ui, state: &State) {
     let p = palette(ui);
-    let Some((frame, cell)) = state.shown().zip(state.hover.map(|h| (h.1, h.2)).or(state.pin)) else {
+    let Some((frame, cell)) = state
+        .shown()
+        .zip(state.hover.map(|h| (h.1, h.2)).or(state.pin))
+    else {
         let hint = "Point at a frame to read its values.\nClick to follow that cell over time.\nWheel to zoom, drag to pan.";
         ui.label(RichText::new(hint).weak());
         return;
@@ -151,7 +169,13 @@ fn loading(ui: &Ui, state: &State, whole: Rect) {
     let c = whole.center();
     let card = Rect::from_center_size(c, vec2(360.0, 84.0));
     painter.rect_filled(card, CornerRadius::same(8), p.canvas);
-    painter.text(c - vec2(0.0, 12.0), Align2::CENTER_CENTER, activity, egui::FontId::proportional(17.0), p.text);
+    painter.text(
+        c - vec2(0.0, 12.0),
+        Align2::CENTER_CENTER,
+        activity,
+        egui::FontId::proportional(17.0),
+        p.text,
+    );
     painter.text(
         c + vec2(0.0, 14.0),
         Align2::CENTER_CENTER,
@@ -168,7 +192,10 @@ mod tests {
     #[test]
     fn three_lanes_are_large_enough_at_1280_by_800() {
         // What is left of 1280 x 800 beside the panels, without margins and colour bar.
-        let room = vec2(1280.0 - 232.0 - 320.0 - 2.0 * MARGIN - color_bar::WIDTH - GAP, 800.0 - 40.0 - 76.0 - 2.0 * MARGIN);
+        let room = vec2(
+            1280.0 - 232.0 - 320.0 - 2.0 * MARGIN - color_bar::WIDTH - GAP,
+            800.0 - 40.0 - 76.0 - 2.0 * MARGIN,
+        );
         let (columns, side) = tiling(3, room);
         assert_eq!(columns, 2);
         assert!(side >= 295.0, "{side}");

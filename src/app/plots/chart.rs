@@ -2,8 +2,8 @@
 
 use egui::{Color32, RichText, Ui};
 use egui_plot::{
-    AxisHints, FilledArea, GridMark, HPlacement, HoverPosition, Line, LineStyle, Plot, PlotPoint, PlotPoints,
-    Points, Text, VLine,
+    AxisHints, FilledArea, GridMark, HPlacement, HoverPosition, Line, LineStyle, Plot, PlotPoint,
+    PlotPoints, Points, Text, VLine,
 };
 
 use super::super::series::decimate;
@@ -66,18 +66,18 @@ impl Chart<'_> {
         let columns = ui.available_width() as usize;
         let width = (self.x.1 - self.x.0).max(1e-9);
         let x_end = self.x.1 + width * NAMES;
-        let (x_name, decimals, log_x, x_data_end) = (self.x_name.to_owned(), self.decimals, self.log_x, self.x.1);
+        let (x_name, decimals, log_x, x_data_end) =
+            (self.x_name.to_owned(), self.decimals, self.log_x, self.x.1);
         let hover_name = x_name.clone();
-        let x_axis = AxisHints::new_x()
-            .formatter(move |mark: GridMark, _: &_| {
-                if mark.value > x_data_end + 1e-9 {
-                    String::new()
-                } else if log_x {
-                    power_of_ten(-mark.value)
-                } else {
-                    plain(mark.value)
-                }
-            });
+        let x_axis = AxisHints::new_x().formatter(move |mark: GridMark, _: &_| {
+            if mark.value > x_data_end + 1e-9 {
+                String::new()
+            } else if log_x {
+                power_of_ten(-mark.value)
+            } else {
+                plain(mark.value)
+            }
+        });
         let y_axis = AxisHints::new_y()
             .placement(HPlacement::Left)
             .min_thickness(30.0)
@@ -96,13 +96,20 @@ impl Chart<'_> {
             .custom_x_axes(vec![x_axis])
             .custom_y_axes(vec![y_axis])
             .label_formatter(move |at| match at {
-                HoverPosition::NearDataPoint { plot_name, position, .. } if !plot_name.is_empty() => {
+                HoverPosition::NearDataPoint {
+                    plot_name,
+                    position,
+                    ..
+                } if !plot_name.is_empty() => {
                     let x = if log_x {
                         format!("{:.3}", 10f64.powf(-position.x))
                     } else {
                         plain((position.x * 100.0).round() / 100.0)
                     };
-                    Some(format!("{plot_name}   {}\n{hover_name} {x}", number(position.y, decimals)))
+                    Some(format!(
+                        "{plot_name}   {}\n{hover_name} {x}",
+                        number(position.y, decimals)
+                    ))
                 }
                 _ => None,
             });
@@ -113,14 +120,27 @@ impl Chart<'_> {
             if let Some((x, lo, hi)) = &self.band
                 && !x.is_empty()
             {
-                plot.add(FilledArea::new("", x, lo, hi).fill_color(p.text.gamma_multiply(0.10)).allow_hover(false));
+                plot.add(
+                    FilledArea::new("", x, lo, hi)
+                        .fill_color(p.text.gamma_multiply(0.10))
+                        .allow_hover(false),
+                );
             }
             if let Some(x) = self.mark {
-                plot.vline(VLine::new("", x).color(p.weak.gamma_multiply(0.5)).width(1.0).allow_hover(false));
+                plot.vline(
+                    VLine::new("", x)
+                        .color(p.weak.gamma_multiply(0.5))
+                        .width(1.0)
+                        .allow_hover(false),
+                );
             }
             for curve in &self.curves {
                 let points = decimate(&curve.points, columns);
-                let style = if curve.dashed { LineStyle::Dashed { length: 5.0 } } else { LineStyle::Solid };
+                let style = if curve.dashed {
+                    LineStyle::Dashed { length: 5.0 }
+                } else {
+                    LineStyle::Solid
+                };
                 plot.line(
                     Line::new(curve.name.clone(), PlotPoints::from(points.clone()))
                         .color(curve.color)
@@ -128,7 +148,12 @@ impl Chart<'_> {
                         .style(style),
                 );
                 if curve.dots {
-                    plot.points(Points::new("", PlotPoints::from(points)).color(curve.color).radius(2.0).allow_hover(false));
+                    plot.points(
+                        Points::new("", PlotPoints::from(points))
+                            .color(curve.color)
+                            .radius(2.0)
+                            .allow_hover(false),
+                    );
                 }
             }
             for (name, color, x, y) in end_names(&self.curves, self.y, 13.0 * per_point) {
@@ -145,7 +170,11 @@ impl Chart<'_> {
 }
 
 /// Places of the names at the ends of the lines, moved apart until none covers another.
-fn end_names(curves: &[Curve], (lo, hi): (f64, f64), apart: f64) -> Vec<(String, Color32, f64, f64)> {
+fn end_names(
+    curves: &[Curve],
+    (lo, hi): (f64, f64),
+    apart: f64,
+) -> Vec<(String, Color32, f64, f64)> {
     let mut ends: Vec<_> = curves
         .iter()
         .filter_map(|c| {
@@ -218,7 +247,12 @@ mod tests {
     #[test]
     fn names_do_not_cover_each_other() {
         let ends = end_names(
-            &[curve("a", 0.5), curve("b", 0.5), curve("c", 0.51), curve("d", 0.99)],
+            &[
+                curve("a", 0.5),
+                curve("b", 0.5),
+                curve("c", 0.51),
+                curve("d", 0.99),
+            ],
             (0.0, 1.0),
             0.1,
         );

@@ -21,15 +21,22 @@ pub fn show(ui: &mut Ui, state: &State) {
         })
         .collect();
     if traces.is_empty() {
-        note(ui, "Start frames were not denoised. Go to a generated frame.");
+        note(
+            ui,
+            "Start frames were not denoised. Go to a generated frame.",
+        );
         return;
     }
     let room = ui.available_height() - 150.0;
-    let chance = pick(ui, &traces, |t, i| t.logit.get(i).map(|l| sigmoid(f64::from(*l))));
+    let chance = pick(ui, &traces, |t, i| {
+        t.logit.get(i).map(|l| sigmoid(f64::from(*l)))
+    });
     let (lo, hi) = chance
         .iter()
         .flat_map(|c| &c.points)
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), p| (lo.min(p[0]), hi.max(p[0])));
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), p| {
+            (lo.min(p[0]), hi.max(p[0]))
+        });
     let x = if lo < hi { (lo, hi) } else { (-2.0, 2.0) };
     Chart {
         id: "chance",
@@ -47,10 +54,12 @@ pub fn show(ui: &mut Ui, state: &State) {
     }
     .show(ui);
     ui.add_space(GRID);
-    let share: Vec<Curve> = pick(ui, &traces, |t, i| t.guidance_ratio.get(i).map(|r| f64::from(*r)))
-        .into_iter()
-        .filter(|c| c.points.iter().any(|p| p[1] > 0.0))
-        .collect();
+    let share: Vec<Curve> = pick(ui, &traces, |t, i| {
+        t.guidance_ratio.get(i).map(|r| f64::from(*r))
+    })
+    .into_iter()
+    .filter(|c| c.points.iter().any(|p| p[1] > 0.0))
+    .collect();
     let y = range_of(share.iter().flat_map(|c| &c.points), (0.0, 0.2));
     Chart {
         id: "share",
@@ -67,7 +76,10 @@ pub fn show(ui: &mut Ui, state: &State) {
         mark: None,
     }
     .show(ui);
-    note(ui, "Of the frame shown, member 1. D = 1 / (1 + exp(−logit)); the logit itself, not D, guides.");
+    note(
+        ui,
+        "Of the frame shown, member 1. D = 1 / (1 + exp(−logit)); the logit itself, not D, guides.",
+    );
 }
 
 fn pick(

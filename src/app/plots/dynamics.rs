@@ -22,10 +22,23 @@ pub fn show(ui: &mut Ui, state: &State) {
     let curves: Vec<_> = state
         .lanes()
         .into_iter()
-        .map(|kind| curve(ui, kind, state.series.lanes[kind.index()].skill.clone(), false))
+        .map(|kind| {
+            curve(
+                ui,
+                kind,
+                state.series.lanes[kind.index()].skill.clone(),
+                false,
+            )
+        })
         .filter(|c| !c.points.is_empty())
         .collect();
-    let y = range_of(curves.iter().flat_map(|c| &c.points).filter(|p| p[1] > -1.0), (0.0, 0.8));
+    let y = range_of(
+        curves
+            .iter()
+            .flat_map(|c| &c.points)
+            .filter(|p| p[1] > -1.0),
+        (0.0, 0.8),
+    );
     Chart {
         id: "skill",
         title: "Dynamics skill of single steps",
@@ -38,7 +51,9 @@ pub fn show(ui: &mut Ui, state: &State) {
         log_x: false,
         curves,
         band: None,
-        mark: (!state.play.at_end()).then(|| state.shown().map(|f| f.time)).flatten(),
+        mark: (!state.play.at_end())
+            .then(|| state.shown().map(|f| f.time))
+            .flatten(),
     }
     .show(ui);
     note(
@@ -50,28 +65,52 @@ pub fn show(ui: &mut Ui, state: &State) {
 
 fn bars(ui: &mut Ui, state: &State, truth: f64) {
     let p = palette(ui);
-    ui.label(RichText::new("Dynamics skill, all steps").small().color(p.text));
+    ui.label(
+        RichText::new("Dynamics skill, all steps")
+            .small()
+            .color(p.text),
+    );
     let lanes = state.lanes();
     let line = 24.0;
-    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), line * lanes.len() as f32 + 14.0), Sense::hover());
+    let (rect, _) = ui.allocate_exact_size(
+        vec2(ui.available_width(), line * lanes.len() as f32 + 14.0),
+        Sense::hover(),
+    );
     let (left, right) = (rect.left() + 84.0, rect.right() - 48.0);
     let x_of = |v: f64| left + (right - left) * v.clamp(0.0, 1.0) as f32;
     for (i, kind) in lanes.iter().enumerate() {
         let y = rect.top() + line * (i as f32 + 0.5);
         let d = &state.archive.diagnostics[kind.index()];
         let painter = ui.painter();
-        painter.text(pos2(rect.left(), y), Align2::LEFT_CENTER, super::super::words::lane(*kind), theme::small(), p.lane(*kind));
+        painter.text(
+            pos2(rect.left(), y),
+            Align2::LEFT_CENTER,
+            super::super::words::lane(*kind),
+            theme::small(),
+            p.lane(*kind),
+        );
         let rail = |to: f32| Rect::from_min_max(pos2(left, y - 4.0), pos2(to, y + 4.0));
         painter.rect_filled(rail(right), CornerRadius::same(2), p.raised);
-        let skill = if d.frames > 0 { d.dynamics_skill } else { f64::NAN };
+        let skill = if d.frames > 0 {
+            d.dynamics_skill
+        } else {
+            f64::NAN
+        };
         if skill.is_finite() {
             painter.rect_filled(rail(x_of(skill)), CornerRadius::same(2), p.lane(*kind));
         }
-        painter.text(pos2(rect.right(), y), Align2::RIGHT_CENTER, number(skill, 3), theme::body(), p.text);
+        painter.text(
+            pos2(rect.right(), y),
+            Align2::RIGHT_CENTER,
+            number(skill, 3),
+            theme::body(),
+            p.text,
+        );
     }
     let x = x_of(truth);
     let bottom = rect.top() + line * lanes.len() as f32;
-    ui.painter().vline(x, rect.top() + 2.0..=bottom, Stroke::new(1.2, p.text));
+    ui.painter()
+        .vline(x, rect.top() + 2.0..=bottom, Stroke::new(1.2, p.text));
     ui.painter().text(
         pos2(x, bottom),
         Align2::CENTER_TOP,
@@ -84,29 +123,46 @@ fn bars(ui: &mut Ui, state: &State, truth: f64) {
 fn table(ui: &mut Ui, state: &State) {
     let p = palette(ui);
     let heads = [
-        ("a", "Regression of the frame's change on the solver's; truth has 1"),
-        ("residual", "What the regression leaves, in the data's standard deviations; truth has the forcing's, about 0.26"),
-        ("std ratio", "Standard deviation over all frames divided by the data's; truth has 1"),
+        (
+            "a",
+            "Regression of the frame's change on the solver's; truth has 1",
+        ),
+        (
+            "residual",
+            "What the regression leaves, in the data's standard deviations; truth has the forcing's, about 0.26",
+        ),
+        (
+            "std ratio",
+            "Standard deviation over all frames divided by the data's; truth has 1",
+        ),
         ("frames", "Generated frames that entered"),
     ];
-    egui::Grid::new("dynamics").num_columns(5).spacing([14.0, 6.0]).show(ui, |ui| {
-        ui.label("");
-        for (head, tip) in heads {
-            ui.label(RichText::new(head).small().weak()).on_hover_text(tip);
-        }
-        ui.end_row();
-        for kind in LaneKind::ALL {
-            let d = &state.archive.diagnostics[kind.index()];
-            if !state.prefs.settings.lanes[kind.index()] {
-                continue;
+    egui::Grid::new("dynamics")
+        .num_columns(5)
+        .spacing([14.0, 6.0])
+        .show(ui, |ui| {
+            ui.label("");
+            for (head, tip) in heads {
+                ui.label(RichText::new(head).small().weak())
+                    .on_hover_text(tip);
             }
-            ui.label(RichText::new(super::super::words::lane(kind)).small().color(p.lane(kind)));
-            let known = |v: f64| if d.frames > 0 { v } else { f64::NAN };
-            for (value, decimals) in [(d.a, 3), (d.residual, 3), (d.std_ratio, 3)] {
-                ui.label(number(known(value), decimals));
-            }
-            ui.label(format!("{}", d.frames));
             ui.end_row();
-        }
-    });
+            for kind in LaneKind::ALL {
+                let d = &state.archive.diagnostics[kind.index()];
+                if !state.prefs.settings.lanes[kind.index()] {
+                    continue;
+                }
+                ui.label(
+                    RichText::new(super::super::words::lane(kind))
+                        .small()
+                        .color(p.lane(kind)),
+                );
+                let known = |v: f64| if d.frames > 0 { v } else { f64::NAN };
+                for (value, decimals) in [(d.a, 3), (d.residual, 3), (d.std_ratio, 3)] {
+                    ui.label(number(known(value), decimals));
+                }
+                ui.label(format!("{}", d.frames));
+                ui.end_row();
+            }
+        });
 }

@@ -23,7 +23,10 @@ const SLOT: usize = 8;
 
 /// The tab.
 pub fn show(ui: &mut Ui, state: &State) {
-    note(ui, "Mean over the central rows, along x, one line a frame, time downwards. Slanted streaks are things that move.");
+    note(
+        ui,
+        "Mean over the central rows, along x, one line a frame, time downwards. Slanted streaks are things that move.",
+    );
     let p = palette(ui);
     let lanes = state.lanes();
     let axis = 34.0;
@@ -31,7 +34,8 @@ pub fn show(ui: &mut Ui, state: &State) {
     let (rect, _) = ui.allocate_exact_size(ui.available_size() - vec2(0.0, 8.0), Sense::hover());
     let top = rect.top() + 20.0;
     let height = rect.bottom() - top;
-    let width = ((rect.width() - axis - gap * (lanes.len() as f32 - 1.0)) / lanes.len() as f32).floor();
+    let width =
+        ((rect.width() - axis - gap * (lanes.len() as f32 - 1.0)) / lanes.len() as f32).floor();
     let rows = ((height / ROW) as usize).clamp(1, RING);
     let (nx, _) = state.size();
     let Some((start, end)) = window(state, rows) else {
@@ -46,9 +50,16 @@ pub fn show(ui: &mut Ui, state: &State) {
     for (i, kind) in lanes.iter().enumerate() {
         let left = rect.left() + axis + i as f32 * (width + gap);
         let name = pos2(left, rect.top() + 8.0);
-        ui.painter().text(name, Align2::LEFT_CENTER, words::lane(*kind), theme::small(), p.lane(*kind));
+        ui.painter().text(
+            name,
+            Align2::LEFT_CENTER,
+            words::lane(*kind),
+            theme::small(),
+            p.lane(*kind),
+        );
         let whole = Rect::from_min_size(pos2(left, top), vec2(width, rows as f32 * ROW));
-        ui.painter().rect_filled(whole, CornerRadius::ZERO, p.canvas);
+        ui.painter()
+            .rect_filled(whole, CornerRadius::ZERO, p.canvas);
         let strip = Rect::from_min_size(whole.min, vec2(width, count as f32 * ROW));
         let drawing = Drawing {
             rows: ring_rows(state, *kind, start, end, nx),
@@ -65,10 +76,22 @@ pub fn show(ui: &mut Ui, state: &State) {
         if let Some(frame) = state.frame(index) {
             let y = y_of(index) + ROW / 2.0;
             let at = pos2(rect.left() + axis - 6.0, y.max(top + 5.0));
-            ui.painter().text(at, Align2::RIGHT_CENTER, number(frame.time, 0), theme::small(), p.weak);
+            ui.painter().text(
+                at,
+                Align2::RIGHT_CENTER,
+                number(frame.time, 0),
+                theme::small(),
+                p.weak,
+            );
         }
     }
-    ui.painter().text(pos2(rect.left(), rect.top() + 8.0), Align2::LEFT_CENTER, "t", theme::small(), p.weak);
+    ui.painter().text(
+        pos2(rect.left(), rect.top() + 8.0),
+        Align2::LEFT_CENTER,
+        "t",
+        theme::small(),
+        p.weak,
+    );
     let shown = state.play.shown(state.first(), state.last());
     if !state.play.at_end() && (start..=end).contains(&shown) {
         let y = y_of(shown) + ROW / 2.0;
@@ -88,7 +111,13 @@ fn window(state: &State, rows: usize) -> Option<(usize, usize)> {
     Some((end.saturating_sub(rows - 1).max(first), end))
 }
 
-fn ring_rows(state: &State, kind: LaneKind, start: usize, end: usize, nx: usize) -> Vec<(u32, Arc<[f32]>)> {
+fn ring_rows(
+    state: &State,
+    kind: LaneKind,
+    start: usize,
+    end: usize,
+    nx: usize,
+) -> Vec<(u32, Arc<[f32]>)> {
     (start..=end)
         .filter_map(|index| {
             let frame = state.frame(index)?;

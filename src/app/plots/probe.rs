@@ -10,7 +10,10 @@ use super::time::{curve, time_range};
 /// The tab.
 pub fn show(ui: &mut Ui, state: &State) {
     let Some((column, row)) = state.pin else {
-        note(ui, "Click a cell in any lane to follow its value over time. Click it again, or press Esc, to forget it.");
+        note(
+            ui,
+            "Click a cell in any lane to follow its value over time. Click it again, or press Esc, to forget it.",
+        );
         return;
     };
     let (nx, _) = state.size();
@@ -56,5 +59,11 @@ pub fn show(ui: &mut Ui, state: &State) {
         mark: state.shown().map(|f| f.time),
     }
     .show(ui);
-    note(ui, format!("Frame shown: t {}. The lanes start together; truth and model part because the forcing is random.", number(state.shown().map_or(f64::NAN, |f| f.time), 2)));
+    note(
+        ui,
+        format!(
+            "Frame shown: t {}. The lanes start together; truth and model part because the forcing is random.",
+            number(state.shown().map_or(f64::NAN, |f| f.time), 2)
+        ),
+    );
 }

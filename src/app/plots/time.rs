@@ -27,7 +27,11 @@ pub fn show(ui: &mut Ui, state: &State) {
         color: palette(ui).text,
         dashed: false,
         dots: false,
-        points: lags.iter().zip(&facts.acf_truth).map(|(l, v)| [*l, *v]).collect(),
+        points: lags
+            .iter()
+            .zip(&facts.acf_truth)
+            .map(|(l, v)| [*l, *v])
+            .collect(),
     }];
     for kind in state.lanes().into_iter().filter(|k| *k != LaneKind::Truth) {
         let acf = &state.archive.diagnostics[kind.index()].acf;
@@ -104,7 +108,10 @@ pub fn time_range(state: &State) -> (f64, f64) {
     (first, last.max(first + 20.0 * step))
 }
 
-#[allow(clippy::too_many_arguments, reason = "one chart's words and numbers, used twice in this file")]
+#[allow(
+    clippy::too_many_arguments,
+    reason = "one chart's words and numbers, used twice in this file"
+)]
 fn over_time(
     ui: &mut Ui,
     state: &State,
@@ -118,7 +125,14 @@ fn over_time(
     let curves: Vec<Curve> = state
         .lanes()
         .into_iter()
-        .map(|kind| curve(ui, kind, pick(&state.series.lanes[kind.index()]).clone(), false))
+        .map(|kind| {
+            curve(
+                ui,
+                kind,
+                pick(&state.series.lanes[kind.index()]).clone(),
+                false,
+            )
+        })
         .filter(|c| !c.points.is_empty())
         .collect();
     let x = time_range(state);
@@ -135,7 +149,9 @@ fn over_time(
         log_x: false,
         curves,
         band: Some((vec![x.0, x.1], vec![band.0; 2], vec![band.1; 2])),
-        mark: (!state.play.at_end()).then(|| state.shown().map(|f| f.time)).flatten(),
+        mark: (!state.play.at_end())
+            .then(|| state.shown().map(|f| f.time))
+            .flatten(),
     }
     .show(ui);
 }
