@@ -18,7 +18,7 @@ fn all_shaders_are_valid() {
         let module = naga::front::wgsl::parse_str(&source).unwrap_or_else(|e| {
             panic!(
                 "{}",
-                e.emit_to_string_with_path(&source, path.display().to_string())
+                e.emit_to_string_with_path(&source, &path.display().to_string())
             )
         });
         naga::valid::Validator::new(

@@ -114,11 +114,7 @@ impl State {
         }
         let version = self.source.archive_version();
         if version != self.version {
-            let archive = self.source.archive();
-            if archive.epoch != self.archive.epoch {
-                self.blow_ups = Default::default();
-            }
-            self.archive = archive;
+            self.archive = self.source.archive();
             self.version = version;
             self.series.update(&self.archive);
         }

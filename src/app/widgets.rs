@@ -280,16 +280,6 @@ pub fn section(
     }
 }
 
-/// A hairline across the width, with air around it.
-pub fn hairline(ui: &mut Ui) {
-    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 1.0), Sense::hover());
-    ui.painter().hline(
-        rect.x_range(),
-        rect.center().y,
-        Stroke::new(1.0, palette(ui).line),
-    );
-}
-
 /// A number with a true minus sign and a fixed number of decimals.
 pub fn number(value: f64, decimals: usize) -> String {
     if !value.is_finite() {

@@ -72,10 +72,11 @@ fn guidance(ui: &mut Ui, state: &mut State) {
 
     let kind = words::discriminator(g.discriminator);
     let everywhere = g.sigma_lo <= 0.0 && g.sigma_hi >= state.prefs.settings.sampler.sigma_max;
-    let summary = format!(
-        "{kind} · {}",
-        if everywhere { "all noise" } else { "interval" }
-    );
+    let summary = if everywhere {
+        kind.to_owned()
+    } else {
+        format!("{kind} · σ interval")
+    };
     let mut open = state.prefs.folds.guidance;
     section(ui, "Discriminator", &mut open, &summary, |ui| {
         let choices = [
@@ -128,20 +129,20 @@ fn lanes(ui: &mut Ui, state: &mut State) {
         LaneKind::Truth => "the solver, from the same start",
         LaneKind::Unconditional => "the image model alone, λ = 0",
         LaneKind::Guided => "the image model, guided",
-        LaneKind::Forecaster => {
-            "the history tower plus Gaussian noise, no diffusion: what guidance must beat"
-        }
+        LaneKind::Forecaster => "history tower + Gaussian noise, no diffusion: the control to beat",
     };
     let before = state.prefs.settings.lanes;
     for kind in LaneKind::ALL {
         let on = &mut state.prefs.settings.lanes[kind.index()];
         let color = palette(ui).lane(kind);
-        ui.spacing_mut().item_spacing.y = GRID;
+        ui.spacing_mut().item_spacing.y = 0.0;
         ui.checkbox(on, RichText::new(kind.label()).color(color));
         ui.horizontal(|ui| {
-            ui.add_space(24.0);
+            ui.spacing_mut().interact_size.y = 0.0;
+            ui.add_space(16.0);
             note(ui, about(kind));
         });
+        ui.add_space(1.5 * GRID);
     }
     // The last lane cannot be switched off: an empty window explains nothing.
     if !state.prefs.settings.lanes.contains(&true) {

@@ -51,6 +51,11 @@ fn tabs(ui: &mut Ui, tab: &mut Tab) {
             theme::body(),
             color,
         );
+        if this == Tab::Discriminator {
+            response
+                .clone()
+                .on_hover_text("D: what the discriminator says, against noise level");
+        }
         if chosen {
             let line = Rect::from_min_max(
                 pos2(area.left(), rect.bottom() - 3.0),

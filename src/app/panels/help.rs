@@ -6,31 +6,28 @@ use super::super::actions::KEYS;
 use super::super::state::State;
 use super::super::theme::{GRID, palette};
 
-const TRY: [(&str, &str); 4] = [
+const TRY: [(&str, &str); 3] = [
     (
-        "Drag λ to 0.",
-        "Each frame is a fine picture, unrelated to the last: guided and unconditional flicker alike.",
+        "Drag λ to 0",
+        "Every frame is a good picture, but unrelated to the last: it flickers.",
     ),
     (
-        "Drag it back to 1.",
+        "Drag it back to 1",
         "The vortices move like a fluid. Only the discriminator's gradient was added.",
     ),
     (
-        "Change the history.",
-        "Does a longer past help? Compare with the truth beside it.",
-    ),
-    (
-        "Point, click, wheel.",
-        "Read a value, follow a cell, zoom all lanes together.",
+        "Point, click, wheel",
+        "Read a value, follow a cell over time, zoom all lanes together.",
     ),
 ];
 
 fn words(ui: &mut Ui) {
     let p = palette(ui);
+    ui.spacing_mut().item_spacing.y = 2.0;
     for (what, why) in TRY {
         ui.add(egui::Label::new(RichText::new(what).color(p.text)).wrap());
         ui.add(egui::Label::new(RichText::new(why).weak()).wrap());
-        ui.add_space(GRID);
+        ui.add_space(2.0 * GRID);
     }
 }
 

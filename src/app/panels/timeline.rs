@@ -25,8 +25,8 @@ pub fn show(ui: &mut Ui, state: &mut State) {
             let time = state.shown().map_or(f64::NAN, |f| f.time);
             // Fixed widths: the scrub bar does not move while numbers grow.
             let cells = [
-                (84.0, format!("t {}", number(time, 2))),
-                (128.0, format!("frame {shown} / {last}")),
+                (72.0, format!("t {}", number(time, 2))),
+                (116.0, format!("frame {shown} / {last}")),
             ];
             for (width, text) in cells {
                 let (rect, _) = ui.allocate_exact_size(vec2(width, 24.0), Sense::hover());

@@ -30,6 +30,10 @@ pub fn show(ui: &mut Ui, state: &mut State) {
     ui.painter()
         .rect_filled(whole, CornerRadius::ZERO, palette(ui).canvas);
     state.hover = None;
+    if state.archive.frames.is_empty() {
+        loading(ui, state, whole);
+        return;
+    }
     let lanes = state.lanes();
     let area = whole.shrink(MARGIN);
     let room = vec2(area.width() - color_bar::WIDTH - GAP, area.height());
@@ -84,9 +88,6 @@ pub fn show(ui: &mut Ui, state: &mut State) {
     } else {
         help::card_over(ui, state, whole);
     }
-    if state.archive.frames.is_empty() {
-        loading(ui, state, whole);
-    }
 }
 
 fn hovered_value(state: &State) -> Option<f32> {
@@ -114,8 +115,7 @@ fn member_chooser(ui: &mut Ui, state: &mut State, members: usize, rect: Rect) {
 
 /// The tile that has no lane: help at first, then the values under the pointer.
 fn free_tile(ui: &mut Ui, state: &mut State, rect: Rect) {
-    let inner =
-        Rect::from_min_max(pos2(rect.left(), rect.top() + lane::TITLE), rect.max).shrink(16.0);
+    let inner = Rect::from_min_max(pos2(rect.left() + 4.0, rect.top() + lane::TITLE), rect.max);
     ui.scope_builder(UiBuilder::new().max_rect(inner), |ui| {
         if !state.prefs.tips_dismissed {
             help::first_words(ui, state);
@@ -157,32 +157,22 @@ fn readout(ui: &mut Ui, state: &State) {
     }
 }
 
-/// Before the first frame: what is being done, and for how long.
+/// Before the first frame: what is being done.
 fn loading(ui: &Ui, state: &State, whole: Rect) {
     let p = palette(ui);
-    let activity = if state.progress.activity.is_empty() {
-        "starting"
-    } else {
-        &state.progress.activity
+    let activity = match state.progress.activity.as_str() {
+        "" => "starting",
+        text => text,
     };
-    let painter = ui.painter();
-    let c = whole.center();
-    let card = Rect::from_center_size(c, vec2(360.0, 84.0));
-    painter.rect_filled(card, CornerRadius::same(8), p.canvas);
-    painter.text(
-        c - vec2(0.0, 12.0),
-        Align2::CENTER_CENTER,
-        activity,
-        egui::FontId::proportional(17.0),
-        p.text,
-    );
-    painter.text(
-        c + vec2(0.0, 14.0),
-        Align2::CENTER_CENTER,
-        "the first frame comes within seconds",
-        theme::small(),
-        p.weak,
-    );
+    let c = whole.center() - vec2(0.0, 24.0);
+    let line = |dy: f32, size: f32, color, text: &str| {
+        let font = egui::FontId::proportional(size);
+        ui.painter()
+            .text(c + vec2(0.0, dy), Align2::CENTER_CENTER, text, font, color);
+    };
+    line(-20.0, 22.0, p.text, "eddyscope");
+    line(10.0, 13.5, p.text, activity);
+    line(32.0, 11.5, p.weak, "The first frames come within seconds.");
 }
 
 #[cfg(test)]

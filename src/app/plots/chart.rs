@@ -1,17 +1,17 @@
 //! One quiet chart: fixed bounds, lines named at their end, a band, marks, values under the pointer.
 
-use egui::{Color32, RichText, Ui};
+use egui::{Align2, Color32, RichText, Ui};
 use egui_plot::{
-    AxisHints, FilledArea, GridMark, HPlacement, HoverPosition, Line, LineStyle, Plot, PlotPoint,
-    PlotPoints, Points, Text, VLine,
+    AxisHints, FilledArea, GridMark, HPlacement, HoverPosition, Line, LineStyle, Plot, PlotPoints,
+    Points, VLine,
 };
 
 use super::super::series::decimate;
-use super::super::theme::palette;
+use super::super::theme::{self, palette};
 use super::super::widgets::number;
 
-/// Share of the width kept free for the names at the ends of lines.
-const NAMES: f64 = 0.24;
+/// Width kept free for the names at the ends of lines, points.
+const NAMES: f32 = 58.0;
 
 /// A line of the chart.
 pub struct Curve {
@@ -63,26 +63,35 @@ impl Chart<'_> {
         if !self.about.is_empty() {
             title.on_hover_text(self.about);
         }
-        let columns = ui.available_width() as usize;
-        let width = (self.x.1 - self.x.0).max(1e-9);
-        let x_end = self.x.1 + width * NAMES;
-        let (x_name, decimals, log_x, x_data_end) =
-            (self.x_name.to_owned(), self.decimals, self.log_x, self.x.1);
-        let hover_name = x_name.clone();
-        let x_axis = AxisHints::new_x().formatter(move |mark: GridMark, _: &_| {
-            if mark.value > x_data_end + 1e-9 {
-                String::new()
-            } else if log_x {
+        let width = (ui.available_width() - NAMES).max(60.0);
+        let columns = width as usize;
+        let (decimals, log_x) = (self.decimals, self.log_x);
+        let hover_name = self.x_name.to_owned();
+        let axis = |hints: AxisHints<'static>| {
+            hints
+                .label_spacing(1.0..=2.0)
+                .tick_label_font(theme::small())
+                .tick_label_color(p.weak)
+        };
+        let x_axis = axis(AxisHints::new_x()).formatter(move |mark: GridMark, _: &_| {
+            if log_x {
                 power_of_ten(-mark.value)
             } else {
                 plain(mark.value)
             }
         });
-        let y_axis = AxisHints::new_y()
+        let y_axis = axis(AxisHints::new_y())
             .placement(HPlacement::Left)
-            .min_thickness(30.0)
+            .min_thickness(28.0)
             .formatter(|mark: GridMark, _: &_| plain(mark.value));
+        let x_step = if log_x {
+            1.0
+        } else {
+            nice_step(self.x, width / 56.0)
+        };
+        let y_step = nice_step(self.y, self.height / 40.0);
         let plot = Plot::new(self.id)
+            .width(width)
             .height(self.height)
             .show_background(false)
             .allow_zoom(false)
@@ -92,7 +101,11 @@ impl Chart<'_> {
             .allow_double_click_reset(false)
             .show_crosshair(false)
             .set_margin_fraction(egui::Vec2::ZERO)
-            .grid_spacing(40.0..=400.0)
+            .grid_color(p.line)
+            .grid_fade(0.0)
+            .grid_spacing(1.0..=2.0)
+            .x_grid_spacer(move |input| marks(input.bounds, x_step))
+            .y_grid_spacer(move |input| marks(input.bounds, y_step))
             .custom_x_axes(vec![x_axis])
             .custom_y_axes(vec![y_axis])
             .label_formatter(move |at| match at {
@@ -113,26 +126,22 @@ impl Chart<'_> {
                 }
                 _ => None,
             });
-        let per_point = (self.y.1 - self.y.0) / f64::from((self.height - 24.0).max(1.0));
-        plot.show(ui, |plot| {
-            plot.set_plot_bounds_x(self.x.0..=x_end);
+        let shown = plot.show(ui, |plot| {
+            plot.set_plot_bounds_x(self.x.0..=self.x.1);
             plot.set_plot_bounds_y(self.y.0..=self.y.1);
             if let Some((x, lo, hi)) = &self.band
                 && !x.is_empty()
             {
+                let fill = p.text.gamma_multiply(0.12);
                 plot.add(
                     FilledArea::new("", x, lo, hi)
-                        .fill_color(p.text.gamma_multiply(0.10))
+                        .fill_color(fill)
                         .allow_hover(false),
                 );
             }
             if let Some(x) = self.mark {
-                plot.vline(
-                    VLine::new("", x)
-                        .color(p.weak.gamma_multiply(0.5))
-                        .width(1.0)
-                        .allow_hover(false),
-                );
+                let color = p.weak.gamma_multiply(0.6);
+                plot.vline(VLine::new("", x).color(color).width(1.0).allow_hover(false));
             }
             for curve in &self.curves {
                 let points = decimate(&curve.points, columns);
@@ -156,42 +165,63 @@ impl Chart<'_> {
                     );
                 }
             }
-            for (name, color, x, y) in end_names(&self.curves, self.y, 13.0 * per_point) {
-                let at = PlotPoint::new(x + width * 0.015, y);
-                plot.text(
-                    Text::new("", at, RichText::new(name).small())
-                        .color(color)
-                        .anchor(egui::Align2::LEFT_CENTER)
-                        .allow_hover(false),
-                );
-            }
         });
+        // Names stand right of the plot, each at the height of its line's end.
+        let frame = shown.transform.frame();
+        let per_point = (self.y.1 - self.y.0) / f64::from(frame.height().max(1.0));
+        for (name, color, y) in end_names(&self.curves, self.y, 13.0 * per_point) {
+            let at = egui::pos2(
+                frame.right() + 5.0,
+                shown.transform.position_from_point_y(y),
+            );
+            ui.painter()
+                .text(at, Align2::LEFT_CENTER, name, theme::small(), color);
+        }
     }
 }
 
+/// A step of 1, 2 or 5 times a power of ten that gives about `count` intervals.
+fn nice_step((lo, hi): (f64, f64), count: f32) -> f64 {
+    let raw = (hi - lo).max(1e-9) / f64::from(count.max(1.0));
+    let decade = 10f64.powf(raw.log10().floor());
+    [1.0, 2.0, 5.0, 10.0]
+        .into_iter()
+        .map(|m| m * decade)
+        .find(|s| *s >= raw * 0.999)
+        .unwrap_or(10.0 * decade)
+}
+
+/// Multiples of `step` within the bounds.
+fn marks((lo, hi): (f64, f64), step: f64) -> Vec<GridMark> {
+    let first = (lo / step - 1e-6).ceil() as i64;
+    let last = (hi / step + 1e-6).floor() as i64;
+    (first..=last.min(first + 100))
+        .map(|i| GridMark {
+            value: i as f64 * step,
+            step_size: step,
+        })
+        .collect()
+}
+
 /// Places of the names at the ends of the lines, moved apart until none covers another.
-fn end_names(
-    curves: &[Curve],
-    (lo, hi): (f64, f64),
-    apart: f64,
-) -> Vec<(String, Color32, f64, f64)> {
+fn end_names(curves: &[Curve], (lo, hi): (f64, f64), apart: f64) -> Vec<(String, Color32, f64)> {
     let mut ends: Vec<_> = curves
         .iter()
         .filter_map(|c| {
-            let [x, y] = c.points.iter().rev().find(|p| p[1].is_finite())?;
-            Some((c.name.clone(), c.color, *x, y.clamp(lo, hi)))
+            let [_, y] = c.points.iter().rev().find(|p| p[1].is_finite())?;
+            Some((c.name.clone(), c.color, y.clamp(lo, hi)))
         })
         .collect();
-    ends.sort_by(|a, b| a.3.total_cmp(&b.3));
+    ends.sort_by(|a, b| a.2.total_cmp(&b.2));
     let mut floor = lo + apart / 2.0;
     for end in &mut ends {
-        end.3 = end.3.max(floor);
-        floor = end.3 + apart;
+        end.2 = end.2.max(floor);
+        floor = end.2 + apart;
     }
     let mut ceiling = hi - apart / 2.0;
     for end in ends.iter_mut().rev() {
-        end.3 = end.3.min(ceiling);
-        ceiling = end.3 - apart;
+        end.2 = end.2.min(ceiling);
+        ceiling = end.2 - apart;
     }
     ends
 }
@@ -256,7 +286,7 @@ mod tests {
             (0.0, 1.0),
             0.1,
         );
-        let y: Vec<f64> = ends.iter().map(|e| e.3).collect();
+        let y: Vec<f64> = ends.iter().map(|e| e.2).collect();
         assert!(y.windows(2).all(|w| w[1] - w[0] > 0.0999), "{y:?}");
         assert!(y.iter().all(|v| (0.0..=1.0).contains(v)));
     }

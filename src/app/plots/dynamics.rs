@@ -58,7 +58,7 @@ pub fn show(ui: &mut Ui, state: &State) {
     .show(ui);
     note(
         ui,
-        "How much better the solver predicts the model's next frame than \"nothing changes\" does: 1 − ⟨(x′ − G x)²⟩ / ⟨(x′ − x)²⟩. \
+        "How much better the solver predicts the model's next frame than \"nothing changes\" does: 1 − mean (x' − G x)² / mean (x' − x)². \
          Frozen or unrelated frames score 0 or less. A right autocorrelation alone is no evidence of dynamics.",
     );
 }

@@ -17,7 +17,7 @@ pub fn show(ui: &mut Ui, state: &State) {
         note(ui, "The model is being loaded.");
         return;
     };
-    let room = ui.available_height() - 3.0 * 26.0 - 24.0;
+    let room = ui.available_height() - 3.0 * 26.0 - 20.0;
     let acf_height = (room * 0.44).clamp(120.0, 300.0);
     let other = ((room - acf_height) / 2.0).clamp(80.0, 220.0);
 
