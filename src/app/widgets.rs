@@ -104,16 +104,17 @@ pub fn paint_icon(ui: &Ui, icon: Icon, c: Pos2, r: f32, color: Color32) {
             }
         }
         Icon::Moon => {
-            // A crescent: the outer arc and, back, a flatter one.
+            // A crescent between two circles that meet at the same two points, turned a little.
             let arc = |radius: f32, shift: f32, from: f32, to: f32| {
                 (0..=16).map(move |i| {
                     let angle = from + (to - from) * i as f32 / 16.0;
                     (shift + radius * angle.cos(), radius * angle.sin())
                 })
             };
-            let points: Vec<Pos2> = arc(1.0, 0.0, 0.9, 5.38)
-                .chain(arc(0.95, 0.55, 4.95, 1.33))
-                .map(|(x, y)| at(x, y))
+            let (sin, cos) = (-0.6f32).sin_cos();
+            let points: Vec<Pos2> = arc(1.0, 0.0, 0.924, 5.359)
+                .chain(arc(0.8, 0.55, 4.777, 1.506))
+                .map(|(x, y)| at(x * cos - y * sin, x * sin + y * cos))
                 .collect();
             painter.add(Shape::closed_line(points, thin));
         }
@@ -207,11 +208,14 @@ pub fn segmented_of_width<T: PartialEq + Copy>(
 pub fn row<R>(ui: &mut Ui, label: &str, tip: &str, add: impl FnOnce(&mut Ui) -> R) -> R {
     ui.horizontal(|ui| {
         let response = ui.label(label);
+        let response_id = response.id;
         if !tip.is_empty() {
             response.on_hover_text(tip);
         }
-        ui.with_layout(Layout::right_to_left(Align::Center), add)
-            .inner
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            ui.label_inputs_by(response_id, add)
+        })
+        .inner
     })
     .inner
 }

@@ -7,10 +7,11 @@ pub mod progress;
 pub mod rollout;
 pub mod simulate;
 pub mod train;
+pub mod window;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::error::Result;
 use crate::rollout::settings::DiscriminatorKind;
@@ -32,10 +33,14 @@ Examples:
 
 Exit codes: 0 done, 2 an error (headline, cause and remedy on standard error), 3 stopped early."
 )]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Cli {
     /// What to do
     #[command(subcommand)]
     pub command: Option<Command>,
+    /// Of the window
+    #[command(flatten)]
+    pub window: window::WindowArgs,
 }
 
 /// Each command holds the arguments of its file.
@@ -87,10 +92,7 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<u8> {
     match cli.command {
-        None => {
-            println!("{}", Cli::command().render_long_help());
-            Ok(0)
-        }
+        None => window::run(cli.window),
         Some(Command::Simulate(args)) => simulate::run(&args),
         Some(Command::Step(args)) => simulate::run_step(&args),
         Some(Command::Rollout(args)) => rollout::run(&args),

@@ -3,7 +3,7 @@
 use egui::{Align2, CornerRadius, Rect, RichText, Ui, UiBuilder, pos2, vec2};
 
 use super::super::state::State;
-use super::super::theme::{self, GRID, palette};
+use super::super::theme::{GRID, palette};
 use super::super::widgets::{number, segmented_of_width};
 use super::{color_bar, help, lane};
 

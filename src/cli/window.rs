@@ -1,0 +1,45 @@
+//! Without a command: the window.
+
+use std::path::PathBuf;
+
+use crate::app::{self, AppOptions, SmokePlan};
+use crate::device::DeviceRequest;
+use crate::error::Result;
+
+/// What the window is started with.
+#[derive(Debug, clap::Args)]
+pub struct WindowArgs {
+    /// Model name or folder
+    #[arg(long)]
+    model: Option<String>,
+    /// Where the networks run
+    #[arg(long, value_enum, default_value = "auto")]
+    device: DeviceRequest,
+    /// File with start frames
+    #[arg(long, value_name = "FILE")]
+    start: Option<PathBuf>,
+    /// The window drives itself, writes what it saw into this folder and closes
+    #[arg(long, value_name = "DIR", hide = true)]
+    smoke: Option<PathBuf>,
+    /// Time limit of --smoke, seconds
+    #[arg(long, value_name = "SECS", default_value = "180", hide = true)]
+    smoke_timeout: u64,
+}
+
+/// Opens the window and waits until it is closed.
+///
+/// # Errors
+/// Those of [`app::run`].
+pub fn run(args: WindowArgs) -> Result<u8> {
+    app::run(AppOptions {
+        model: args.model,
+        device: args.device,
+        open: args.start,
+        smoke: args.smoke.map(|folder| SmokePlan {
+            folder,
+            timeout_secs: args.smoke_timeout,
+        }),
+        memory_mib: 0,
+    })
+    .map(|()| 0)
+}
