@@ -1,5 +1,7 @@
 //! The commands `simulate` and `step` from outside: files, exit codes, errors.
 
+#![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+
 use std::path::Path;
 
 use assert_cmd::Command;

@@ -7,7 +7,7 @@
 //! | file | figures |
 //! |---|---|
 //! | [`pointwise`] | RMSE, bias, standard deviation, kurtosis |
-//! | [`acf`] | autocorrelation in time: by cell, streaming, pooled |
+//! | [`mod@acf`] | autocorrelation in time: by cell, streaming, pooled |
 //! | [`spectrum`] | shell sums of energy and enstrophy, shell power, spectrum error |
 //! | [`dynamics`] | dynamics skill, regression `a`, residual |
 //! | [`hovmoeller`] | Hovmoeller rows and the distance W1 between consecutive ones |
