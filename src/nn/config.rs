@@ -144,6 +144,8 @@ impl UNetConfig {
 
     /// The paper's denoiser: DDPM++ of 128 channels times (1, 2, 2), `blocks` residual blocks a level (3 for vorticity
     /// at 256x256, 2 for precipitation at 180x360), attention at the factors 4 and 8 where they exist (here 4).
+    /// 34.7 M and 26.5 M parameters; the paper gives 33.8 M and 25.7 M, 3 % less (its embedding only shifts the second
+    /// norm, ours also scales it; its blocks change the resolution, ours leave that to a convolution).
     pub fn paper(blocks: usize, padding: [Padding; 2]) -> Self {
         Self {
             in_channels: 1,

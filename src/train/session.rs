@@ -223,30 +223,29 @@ fn check_same(saved: &Checkpoint, recipe: &str, parameters: usize, path: &Path) 
     ))
 }
 
-/// The gradient of every parameter, one after another, in the module's order.
+/// The gradient of every parameter, one after another, in the module's order, read from the device at once.
 fn gradient<M: Module>(module: &M, gradients: Gradients) -> Vec<f32> {
     struct Collect {
         gradients: Gradients,
-        flat: Vec<f32>,
+        parts: Vec<Tensor<1>>,
     }
     impl ModuleVisitor for Collect {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             let value = param.val();
-            match value.grad_remove(&mut self.gradients) {
-                Some(gradient) => self.flat.extend(weights::tensor_values(gradient)),
+            let own = value
+                .grad_remove(&mut self.gradients)
                 // A parameter that the loss does not depend on.
-                None => self
-                    .flat
-                    .resize(self.flat.len() + value.shape().num_elements(), 0.0),
-            }
+                .unwrap_or_else(|| value.inner().zeros_like());
+            let n = own.shape().num_elements();
+            self.parts.push(own.reshape([n]));
         }
     }
     let mut collect = Collect {
         gradients,
-        flat: Vec::new(),
+        parts: Vec::new(),
     };
     module.visit(&mut collect);
-    collect.flat
+    weights::tensor_values(Tensor::cat(collect.parts, 0))
 }
 
 fn unwritable_log(path: &Path, e: std::io::Error) -> UserError {

@@ -193,16 +193,25 @@ fn product(lhs: FlexTensor, rhs: FlexTensor) -> FlexTensor {
 fn kernel_rows(weight: &[f32], dims: [usize; 4], flipped: bool) -> FlexTensor {
     let [cout, cin, k, _] = dims;
     let (rows, columns) = if flipped { (cin, cout) } else { (cout, cin) };
-    let mut out = Vec::with_capacity(weight.len());
-    for ky in 0..k {
-        for row in 0..rows {
-            for column in 0..columns {
-                for kx in 0..k {
-                    out.push(if flipped {
-                        weight[((column * cin + row) * k + k - 1 - ky) * k + k - 1 - kx]
-                    } else {
-                        weight[((row * cin + column) * k + ky) * k + kx]
-                    });
+    let mut out = vec![0.0f32; weight.len()];
+    for (ky, matrix) in out.chunks_exact_mut(rows * columns * k).enumerate() {
+        for (row, line) in matrix.chunks_exact_mut(columns * k).enumerate() {
+            if flipped {
+                for (column, taps) in line.chunks_exact_mut(k).enumerate() {
+                    let kernel = &weight[(column * cin + row) * k * k..][..k * k];
+                    for (slot, value) in taps
+                        .iter_mut()
+                        .zip(kernel[(k - 1 - ky) * k..][..k].iter().rev())
+                    {
+                        *slot = *value;
+                    }
+                }
+            } else {
+                let kernels = weight[row * cin * k * k..][..cin * k * k].chunks_exact(k * k);
+                for (taps, kernel) in line.chunks_exact_mut(k).zip(kernels) {
+                    for (slot, value) in taps.iter_mut().zip(&kernel[ky * k..][..k]) {
+                        *slot = *value;
+                    }
                 }
             }
         }

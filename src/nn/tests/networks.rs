@@ -63,7 +63,7 @@ fn paper_sizes_can_be_built() {
         config.validate().expect("the paper's sizes fit");
         let net = UNet::new(&config, &device);
         let n = weights::count(&net) as f64;
-        assert!((n / published - 1.0).abs() < 0.1, "{n} of {published}");
+        assert!((n / published - 1.0).abs() < 0.035, "{n} of {published}");
         let x = Tensor::from_data(noise([1, 1, 8, 16], 1), &device);
         let y = net.forward(x, Some(sigma(0.1, &device)));
         assert_eq!(y.dims(), [1, 1, 8, 16]);
