@@ -1,5 +1,6 @@
 //! The command line: without a command the window opens.
 
+pub mod bench;
 pub mod calibrate;
 pub mod devices;
 pub mod models;
@@ -59,6 +60,8 @@ pub enum Command {
     Models(models::ModelsArgs),
     /// List the graphics adapters, and say where a rollout would compute
     Devices(devices::DevicesArgs),
+    /// Time the networks, the guided frame and the solver
+    Bench(bench::BenchArgs),
 }
 
 /// What to train.
@@ -98,6 +101,7 @@ fn run(cli: Cli) -> Result<u8> {
         Some(Command::Rollout(args)) => rollout::run(&args),
         Some(Command::Models(args)) => models::run(&args),
         Some(Command::Devices(args)) => devices::run(&args),
+        Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Train(TrainCommand::Denoiser(args))) => {
             train::run(train::Target::Denoiser, &args)
         }

@@ -4,6 +4,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::metrics::Dynamics;
+
 use super::frame::{LaneDiagnostics, LaneStats};
 
 /// Largest lag of the autocorrelation.
@@ -18,11 +20,9 @@ struct Contribution {
     cross: [f64; MAX_LAG + 1],
     early: [f64; MAX_LAG + 1],
     late: [f64; MAX_LAG + 1],
-    steps: f64,
-    /// With `d = G(x_n) - x_n` and `e = x_{n+1} - x_n`: `sum d d`, `sum d e`, `sum e e`.
-    dd: f64,
-    de: f64,
-    ee: f64,
+    dynamics: Dynamics,
+    /// `sum (x_{n+1} - x_n)^2`.
+    change: f64,
 }
 
 /// The figures of one lane. Start frames are seen as history but add nothing.
@@ -53,15 +53,15 @@ impl LaneStream {
             sum += x.iter().map(|&v| f64::from(v)).sum::<f64>();
             c.square += dot(x, x);
         }
+        let has_previous = !self.recent.is_empty() && !unforced.is_empty();
         if let Some(previous) = self.recent.front() {
             for ((x, p), g) in members.iter().zip(previous).zip(unforced) {
-                for ((&x, &p), &g) in x.iter().zip(p.iter()).zip(g) {
-                    let (d, e) = (f64::from(g) - f64::from(p), f64::from(x) - f64::from(p));
-                    c.dd += d * d;
-                    c.de += d * e;
-                    c.ee += e * e;
-                }
-                c.steps += x.len() as f64;
+                c.dynamics.push(p, x, g);
+                c.change += x
+                    .iter()
+                    .zip(p.iter())
+                    .map(|(&x, &p)| (f64::from(x) - f64::from(p)).powi(2))
+                    .sum::<f64>();
             }
         }
         self.remember(members);
@@ -81,9 +81,12 @@ impl LaneStream {
         LaneStats {
             mean,
             std: (c.square / c.cells - mean * mean).max(0.0).sqrt(),
-            rmse_to_previous: (c.ee / c.steps).sqrt(),
-            // ee - 2 de + dd is the sum of (e - d)^2.
-            dynamics_skill: 1.0 - (c.ee - 2.0 * c.de + c.dd) / c.ee,
+            rmse_to_previous: if has_previous {
+                (c.change / c.cells).sqrt()
+            } else {
+                f64::NAN
+            },
+            dynamics_skill: c.dynamics.skill().unwrap_or(f64::NAN),
         }
     }
 
@@ -105,24 +108,20 @@ impl LaneStream {
         for c in &self.contributions {
             t.cells += c.cells;
             t.square += c.square;
-            t.steps += c.steps;
-            t.dd += c.dd;
-            t.de += c.de;
-            t.ee += c.ee;
+            t.dynamics.merge(&c.dynamics);
             for j in 0..=MAX_LAG {
                 t.cross[j] += c.cross[j];
                 t.early[j] += c.early[j];
                 t.late[j] += c.late[j];
             }
         }
-        let a = t.de / t.dd;
         LaneDiagnostics {
             acf: (0..=MAX_LAG)
                 .map(|j| t.cross[j] / (t.early[j] * t.late[j]).sqrt())
                 .collect(),
-            dynamics_skill: 1.0 - (t.ee - 2.0 * t.de + t.dd) / t.ee,
-            a,
-            residual: ((t.ee - a * t.de) / t.steps).max(0.0).sqrt() / data_std,
+            dynamics_skill: t.dynamics.skill().unwrap_or(f64::NAN),
+            a: t.dynamics.a().unwrap_or(f64::NAN),
+            residual: t.dynamics.residual().unwrap_or(f64::NAN) / data_std,
             std_ratio: (t.square / t.cells).sqrt() / data_std,
             frames: self.contributions.len(),
         }

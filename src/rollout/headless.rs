@@ -5,13 +5,10 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use burn::tensor::{Device, Tensor, TensorData};
-
 use crate::data::Series;
-use crate::diffusion::basis::{Shells, SpectralBasis};
-use crate::diffusion::to_vec;
 use crate::error::Result;
 use crate::field::Grid;
+use crate::metrics;
 
 use super::diagnostics::LaneStream;
 use super::engine::Engine;
@@ -82,15 +79,7 @@ pub struct HeadlessRun {
 impl HeadlessRun {
     /// Mean absolute error of the autocorrelation at lags 1..=10 against `truth` (lags 0..=10).
     pub fn acf_mae(&self, truth: &[f64]) -> f64 {
-        let errors: Vec<f64> = self
-            .figures
-            .acf
-            .iter()
-            .zip(truth)
-            .skip(1)
-            .map(|(a, b)| (a - b).abs())
-            .collect();
-        errors.iter().sum::<f64>() / errors.len() as f64
+        metrics::mean_absolute_error(&self.figures.acf, truth).unwrap_or(f64::NAN)
     }
 }
 
@@ -186,47 +175,9 @@ pub fn run(
         interrupted,
         strength: settings.guidance.strength,
         figures: stream.figures(data_std),
-        spectrum_error: spectrum_error(&generated, engine.side(), &engine.card.truth.spectrum),
-        kurtosis: kurtosis(&generated),
+        spectrum_error: metrics::shell_power(&generated, engine.side())
+            .and_then(|run| metrics::spectrum_error(&run, &engine.card.truth.spectrum))
+            .unwrap_or(f64::NAN),
+        kurtosis: metrics::kurtosis(&generated).unwrap_or(f64::NAN),
     })
-}
-
-/// Mean power of each wavenumber shell (0..=n/2 sqrt 2) of frames of `n` x `n` cells, units squared.
-pub fn shell_power(frames: &[&[f32]], n: usize) -> Vec<f64> {
-    let shells = Shells::new(n, n);
-    let basis = SpectralBasis::new(n, &Device::flex());
-    let mut sum = vec![0.0; n * n];
-    for frame in frames {
-        let x = Tensor::from_data(
-            TensorData::new(frame.to_vec(), [1, 1, n, n]),
-            &Device::flex(),
-        );
-        for (s, v) in sum.iter_mut().zip(to_vec(basis.transform(x))) {
-            *s += f64::from(v) * f64::from(v) / frames.len() as f64;
-        }
-    }
-    let mut mean = shells.mean(&sum);
-    mean.truncate(shells.count() / 2);
-    mean
-}
-
-/// `mean |log10(run / truth)|` over shells 1..=20.
-fn spectrum_error(frames: &[&[f32]], n: usize, truth: &[f64]) -> f64 {
-    let run = shell_power(frames, n);
-    let errors: Vec<f64> = (1..=20)
-        .filter_map(|k| Some((run.get(k)? / truth.get(k)?).log10().abs()))
-        .collect();
-    errors.iter().sum::<f64>() / errors.len() as f64
-}
-
-/// Fourth moment over squared variance, for a field of mean 0.
-pub fn kurtosis(frames: &[&[f32]]) -> f64 {
-    let (mut two, mut four, mut n) = (0.0, 0.0, 0.0);
-    for v in frames.iter().flat_map(|f| f.iter()) {
-        let s = f64::from(*v) * f64::from(*v);
-        two += s;
-        four += s * s;
-        n += 1.0;
-    }
-    four * n / (two * two)
 }

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::metrics::hovmoeller_row;
+
 use super::diagnostics::{LaneStream, MAX_LAG};
 use super::engine::Engine;
 use super::frame::{DenoisingTrace, FrameSet, LaneDiagnostics, LaneFrame, LaneStats};
@@ -11,8 +13,6 @@ use super::settings::LaneKind;
 /// A frame whose std exceeds the data's by this factor has left the data: the rollout is blowing up. Truth's own frames
 /// stay below 1.4.
 pub const BLOW_UP_STD: f64 = 2.0;
-/// Rows averaged into a Hovmoeller row (metrics.md).
-const CENTRAL_ROWS: usize = 10;
 
 /// The streams of all lanes.
 #[derive(Default)]
@@ -34,7 +34,7 @@ impl Recorder {
         self.last[kind.index()] = Some(members.to_vec());
         LaneFrame {
             members: members.to_vec(),
-            hovmoeller: hovmoeller_row(&members[0], nx),
+            hovmoeller: hovmoeller_row(&members[0], members[0].len() / nx, nx).into(),
             stats: LaneStats {
                 rmse_to_previous: f64::NAN,
                 dynamics_skill: f64::NAN,
@@ -67,7 +67,7 @@ impl Recorder {
             self.streams[i].push(&members, &unforced)
         };
         let frame = LaneFrame {
-            hovmoeller: hovmoeller_row(&members[0], engine.side()),
+            hovmoeller: hovmoeller_row(&members[0], engine.side(), engine.side()).into(),
             members,
             stats,
             trace: Arc::new(trace),
@@ -104,21 +104,6 @@ impl Recorder {
     pub fn figures(&self, data_std: f64) -> [LaneDiagnostics; 4] {
         std::array::from_fn(|i| self.streams[i].figures(data_std))
     }
-}
-
-/// Mean over the central rows: one value for each x.
-fn hovmoeller_row(frame: &[f32], nx: usize) -> Arc<[f32]> {
-    let ny = frame.len() / nx;
-    let first = (ny.saturating_sub(CENTRAL_ROWS)) / 2;
-    let rows = CENTRAL_ROWS.min(ny);
-    (0..nx)
-        .map(|i| {
-            (first..first + rows)
-                .map(|j| frame[j * nx + i])
-                .sum::<f32>()
-                / rows as f32
-        })
-        .collect()
 }
 
 fn plain_stats(members: &[Arc<[f32]>]) -> LaneStats {
@@ -163,12 +148,5 @@ mod tests {
         assert!(blow_up(&[calm.clone(), loud], 1.0).is_some());
         let broken: Arc<[f32]> = calm.iter().map(|v| v / 0.0).collect();
         assert!(blow_up(&[broken], 1.0).is_some());
-    }
-
-    #[test]
-    fn hovmoeller_is_the_mean_of_central_rows() {
-        // 12 rows of 2: row j holds j and 10 j; rows 1..=10 have mean 5.5.
-        let frame: Vec<f32> = (0..12).flat_map(|j| [j as f32, 10.0 * j as f32]).collect();
-        assert_eq!(hovmoeller_row(&frame, 2)[..], [5.5, 55.0]);
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use crate::data::Dataset;
 use crate::data::dataset::Part;
 use crate::error::{Result, UserError};
+use crate::metrics::{kurtosis, shell_power};
 use crate::model::card::TruthCard;
 use crate::rollout::diagnostics::{LaneStream, MAX_LAG};
-use crate::rollout::headless::{kurtosis, shell_power};
 use crate::sim::Solver;
 
 /// Frames of the runs over which the bands are taken.
@@ -95,8 +95,13 @@ pub fn measure(
         dynamics_skill: figures.dynamics_skill,
         a: figures.a,
         residual: figures.residual,
-        kurtosis: kurtosis(&views),
-        spectrum: shell_power(&views, data.grid().nx),
+        kurtosis: kurtosis(&views).unwrap_or(f64::NAN),
+        // The shells beyond the resolved modes have no power to compare.
+        spectrum: shell_power(&views, data.grid().nx)
+            .unwrap_or_default()
+            .into_iter()
+            .take_while(|p| p.is_finite())
+            .collect(),
     })
 }
 

@@ -1,0 +1,189 @@
+//! `eddyscope bench`: how fast the parts are on this machine.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use clap::Args;
+
+use crate::device::{self, DeviceRequest};
+use crate::diffusion::{Conditioned, Denoise, to_vec};
+use crate::error::Result;
+use crate::model::{DEFAULT_MODEL, Model};
+use crate::random::{NoiseKey, Stream};
+use crate::rollout::engine::{Engine, HISTORY};
+use crate::rollout::lanes::{FrameInProgress, Lanes};
+use crate::rollout::settings::{DiscriminatorKind, LaneKind, RolloutSpec, Settings};
+use crate::sim::{Params, Solver};
+
+/// Time the networks, the guided frame and the solver.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = "\
+Examples:
+  eddyscope bench
+  eddyscope bench --repeats 50 --json
+  RAYON_NUM_THREADS=1 eddyscope bench --device cpu")]
+pub struct BenchArgs {
+    /// Model by name or folder
+    #[arg(long, default_value = DEFAULT_MODEL)]
+    pub model: String,
+    /// Timed repeats of each part (after two that are not timed)
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(3..=10_000))]
+    pub repeats: u32,
+    /// Where to compute
+    #[arg(long, value_enum, default_value = "auto")]
+    pub device: DeviceRequest,
+    /// Print one JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+struct Timing {
+    name: &'static str,
+    seconds: Vec<f64>,
+}
+
+impl Timing {
+    /// Minimum, median and maximum in milliseconds.
+    fn spread(&self) -> [f64; 3] {
+        let mut v = self.seconds.clone();
+        v.sort_by(f64::total_cmp);
+        let at = |i: usize| v.get(i).copied().unwrap_or(f64::NAN) * 1e3;
+        [at(0), at(v.len() / 2), at(v.len().saturating_sub(1))]
+    }
+}
+
+/// Runs the command; returns the exit code.
+///
+/// # Errors
+/// A model or device that cannot be used.
+pub fn run(args: &BenchArgs) -> Result<u8> {
+    let model = Model::open(&args.model)?;
+    let mut engine = Engine::new(&model, device::select(args.device)?)?;
+    let repeats = args.repeats as usize;
+    let mut all = Vec::new();
+    let n = engine.side();
+    let key = NoiseKey {
+        seed: 0,
+        stream: Stream::Test,
+        member: 0,
+        frame: 0,
+        step: 0,
+    };
+    let noise = |engine: &Engine, rows: usize, channels: usize| {
+        engine.tensor(key.normal_f32(rows * channels * n * n), rows, channels)
+    };
+    for (name, rows) in [
+        ("denoiser forward, batch 1", 1),
+        ("denoiser forward, batch 4", 4),
+        ("denoiser forward, batch 16", 16),
+    ] {
+        let x = noise(&engine, rows, 1);
+        all.push(time(name, repeats, || {
+            black_box(to_vec(Denoise::denoise(&engine.denoiser, &x, 1.0)));
+        }));
+    }
+    let x = noise(&engine, 1, 1);
+    let history = noise(&engine, 1, HISTORY);
+    let denoised = Denoise::denoise(&engine.denoiser, &x, 1.0);
+    let judge = |c: &dyn Conditioned| {
+        let j = c.judge(&x, 1.0, &denoised);
+        black_box(to_vec(j.shift));
+    };
+    if let Ok(d) = engine.discriminator(DiscriminatorKind::TwoTower) {
+        all.push(time("two-tower, history (once a frame)", repeats, || {
+            let c = d.condition(&history, HISTORY - 1);
+            judge(c.as_ref());
+        }));
+        let c = d.condition(&history, HISTORY - 1);
+        all.push(time("two-tower, gradient", repeats, || judge(c.as_ref())));
+    }
+    if let Ok(d) = engine.discriminator(DiscriminatorKind::Encoder) {
+        let c = d.condition(&history, HISTORY - 1);
+        all.push(time("encoder, gradient", repeats, || judge(c.as_ref())));
+    }
+    let settings = Settings::default();
+    let spec = RolloutSpec::default();
+    let lanes = Lanes::start(&mut engine, &spec, HISTORY - 1)?;
+    for (name, kinds) in [
+        ("guided frame, default setting", &[LaneKind::Guided][..]),
+        (
+            "unconditional + guided frame, as in the window",
+            &[LaneKind::Unconditional, LaneKind::Guided][..],
+        ),
+    ] {
+        let mut failed = None;
+        all.push(time(name, repeats, || {
+            let Some(mut f) = FrameInProgress::begin(&engine, &lanes, kinds, &settings, true)
+            else {
+                return;
+            };
+            while !f.is_done() {
+                if let Err(e) = f.step(&engine, &lanes, &settings) {
+                    failed = Some(e);
+                    return;
+                }
+            }
+            black_box(f.finish(&engine).len());
+        }));
+        if let Some(e) = failed {
+            return Err(e);
+        }
+    }
+    for (name, preset) in [
+        ("solver step, 64 x 64", "vorticity-64"),
+        ("solver step, 256 x 256", "vorticity-256"),
+    ] {
+        let mut solver = Solver::new(&Params::preset(preset)?)?;
+        let mut state = solver.random_state(0, 0);
+        all.push(time(name, repeats, || {
+            solver.step(&mut state, 0, 0);
+        }));
+    }
+    print(args, &engine, &all);
+    Ok(0)
+}
+
+fn time(name: &'static str, repeats: usize, mut work: impl FnMut()) -> Timing {
+    work();
+    work();
+    let seconds = (0..repeats)
+        .map(|_| {
+            let began = Instant::now();
+            work();
+            began.elapsed().as_secs_f64()
+        })
+        .collect();
+    Timing { name, seconds }
+}
+
+fn print(args: &BenchArgs, engine: &Engine, all: &[Timing]) {
+    if args.json {
+        let rows: Vec<_> = all
+            .iter()
+            .map(|t| {
+                let [min, median, max] = t.spread();
+                serde_json::json!({"name": t.name, "min_ms": min, "median_ms": median, "max_ms": max})
+            })
+            .collect();
+        println!(
+            "{}",
+            serde_json::json!({
+                "device": engine.compute.name,
+                "threads": rayon::current_num_threads(),
+                "repeats": args.repeats,
+                "model_hash": engine.model_hash,
+                "timings": rows,
+            })
+        );
+        return;
+    }
+    println!("{}, {} repeats", engine.compute.name, args.repeats);
+    println!(
+        "{:<48} {:>9} {:>9} {:>9}",
+        "milliseconds", "min", "median", "max"
+    );
+    for t in all {
+        let [min, median, max] = t.spread();
+        println!("{:<48} {min:>9.2} {median:>9.2} {max:>9.2}", t.name);
+    }
+}
