@@ -78,7 +78,7 @@ fn conditional_mean_and_variance_agree_with_the_closed_form() {
         },
         SamplerSettings {
             solver: Solver::Heun,
-            steps: 60,
+            steps: 160,
             sigma_min: 1e-3,
             churn: 10.0,
             ..Default::default()

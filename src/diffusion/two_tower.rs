@@ -231,3 +231,101 @@ impl Conditioned for Prepared {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::TensorData;
+
+    use super::*;
+    use crate::diffusion::gaussian::GaussianWorld;
+    use crate::diffusion::to_vec;
+    use crate::random::{NoiseKey, Stream};
+
+    const N: usize = 16;
+    const HISTORY: usize = 4;
+
+    fn noise(frame: u32, channels: usize, device: &Device) -> Tensor<4> {
+        let key = NoiseKey {
+            seed: 11,
+            stream: Stream::Test,
+            member: 0,
+            frame,
+            step: 0,
+        };
+        let values = key.normal_f32(channels * N * N);
+        Tensor::from_data(TensorData::new(values, [1, channels, N, N]), device)
+    }
+
+    /// The logit is quadratic in x, so a central difference of any step is exact but for rounding.
+    #[test]
+    fn gradient_agrees_with_finite_differences() {
+        let device = Device::flex();
+        let world = GaussianWorld::new(N, &device);
+        let discriminator = world.discriminator().unwrap();
+        let conditioned = discriminator.condition(&noise(0, HISTORY, &device).mul_scalar(0.5), 3);
+        for sigma in [0.05, 0.5, 5.0] {
+            let x =
+                world.draw(noise(1, 1, &device)) + noise(2, 1, &device).mul_scalar(sigma as f32);
+            let gradient = conditioned
+                .judge(&x, sigma, &x)
+                .shift
+                .div_scalar((sigma * sigma) as f32);
+            let along = noise(3, 1, &device);
+            let h = 0.5 * sigma as f32;
+            let logit = |sign: f32| {
+                let moved = x.clone() + along.clone().mul_scalar(sign * h);
+                f64::from(to_vec(conditioned.judge(&moved, sigma, &x).logit)[0])
+            };
+            let difference = (logit(1.0) - logit(-1.0)) / (2.0 * f64::from(h));
+            let exact: f64 = to_vec(gradient * along).iter().map(|v| f64::from(*v)).sum();
+            assert!(
+                (difference - exact).abs() < 1e-3 * exact.abs().max(1.0),
+                "sigma {sigma}: {difference} {exact}"
+            );
+        }
+    }
+
+    #[test]
+    fn cards_that_were_cut_short_are_refused() {
+        let device = Device::flex();
+        let world = GaussianWorld::new(N, &device);
+        let good = world.discriminator().unwrap().law.calibration.clone();
+        good.validate().unwrap();
+        let broken: [fn(&mut Calibration); 5] = [
+            |c| drop(c.beta.pop()),
+            |c| drop(c.c.pop()),
+            |c| c.s[2][3] = f32::NAN,
+            |c| c.gain_log_sigma.reverse(),
+            |c| drop(c.gain.pop()),
+        ];
+        for b in broken {
+            let mut c = good.clone();
+            b(&mut c);
+            assert!(c.validate().is_err());
+        }
+    }
+
+    #[test]
+    fn the_gain_is_linear_between_its_levels_and_flat_beyond() {
+        let c = Calibration {
+            n: 2,
+            resolved: 1,
+            c: vec![1.0],
+            beta: vec![vec![1.0]; 4],
+            s: vec![vec![1.0]; 4],
+            gain_log_sigma: vec![-1.0, 0.0, 2.0],
+            gain: vec![vec![0.0], vec![1.0], vec![0.5]],
+        };
+        for (l, g) in [
+            (-5.0, 0.0),
+            (-1.0, 0.0),
+            (-0.5, 0.5),
+            (0.0, 1.0),
+            (1.0, 0.75),
+            (9.0, 0.5),
+        ] {
+            let found = c.gain_at(f64::exp(l))[0];
+            assert!((found - g).abs() < 1e-5, "{l}: {found} {g}");
+        }
+    }
+}
