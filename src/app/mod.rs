@@ -41,7 +41,7 @@ mod words;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::device::DeviceRequest;
 use crate::error::{Result, UserError};
@@ -135,8 +135,20 @@ fn create(
         // The same picture on every machine.
         prefs.dark = Some(true);
     }
+    let software = cc
+        .wgpu_render_state
+        .as_ref()
+        .map(|r| r.adapter.get_info())
+        .filter(|info| info.device_type == wgpu::DeviceType::Cpu)
+        .map(|info| info.name);
+    // A software adapter draws with the cores that compute: not at every solver step then.
+    let pause = if software.is_some() {
+        Duration::from_millis(120)
+    } else {
+        Duration::ZERO
+    };
     let ctx = cc.egui_ctx.clone();
-    let wake: Wake = Arc::new(move || ctx.request_repaint());
+    let wake: Wake = Arc::new(move || ctx.request_repaint_after(pause));
     let worker = WorkerOptions {
         model: options.model,
         device: options.device,
@@ -154,7 +166,8 @@ fn create(
         };
         Box::new(Worker::spawn(options, settings, spec, Arc::clone(&wake)))
     });
-    let state = State::new(launch, prefs, saved.is_some(), options.open);
+    let mut state = State::new(launch, prefs, saved.is_some(), options.open);
+    state.software = software;
     let smoke = options
         .smoke
         .map(|plan| smoke::Smoke::new(plan, began, outcome));

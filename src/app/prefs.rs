@@ -176,8 +176,10 @@ mod tests {
 
     #[test]
     fn unreadable_or_impossible_state_gives_the_defaults() {
-        let mut old = Prefs::default();
-        old.version = 0;
+        let old = Prefs {
+            version: 0,
+            ..Prefs::default()
+        };
         let mut bad = Prefs::default();
         bad.settings.guidance.strength = -3.0;
         for json in [

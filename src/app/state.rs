@@ -65,6 +65,8 @@ pub struct State {
     pub help_open: bool,
     /// Where the scrub bar lies, for the scripted run.
     pub scrub_rect: egui::Rect,
+    /// Name of the adapter that draws, if it is a software one.
+    pub software: Option<String>,
     /// A row without values, for lanes that were off; one array, so that it is uploaded once.
     pub blank: Arc<[f32]>,
 }
@@ -103,13 +105,16 @@ impl State {
             files,
             help_open: false,
             scrub_rect: egui::Rect::NOTHING,
+            software: None,
             blank: Vec::new().into(),
         }
     }
 
     /// Reads what the source has to say; cheap, once a window frame.
     pub fn poll(&mut self, dt_secs: f32) -> bool {
+        let mut failed = false;
         while let Some(event) = self.source.poll_event() {
+            failed |= matches!(event, Event::Error { .. });
             self.hear(event);
         }
         let version = self.source.archive_version();
@@ -119,7 +124,7 @@ impl State {
             self.series.update(&self.archive);
         }
         self.progress = self.source.progress();
-        self.follow_worker();
+        self.follow_worker(failed);
         let (order, more) = self.play.advance(dt_secs, self.prefs.speed, self.last());
         self.obey(order);
         more
@@ -157,8 +162,9 @@ impl State {
 
     /// The worker may pause by itself (all lanes stopped, an error): the play button then says so. A worker that ended
     /// without a word is an error too.
-    fn follow_worker(&mut self) {
-        if self.ran && !self.progress.running && self.play.playing && self.play.at_end() {
+    fn follow_worker(&mut self, failed: bool) {
+        if (self.ran || failed) && !self.progress.running && self.play.playing && self.play.at_end()
+        {
             self.play.playing = false;
         }
         self.ran = self.progress.running;

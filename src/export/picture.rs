@@ -75,12 +75,15 @@ impl Picture {
         let unit = self.side as f32 / 512.0;
         let px = |v: f32| (v * unit).round() as i64;
         let (margin, gap, title, foot, bar) = (px(32.0), px(16.0), px(40.0), px(44.0), px(110.0));
+        let face = Typeface::default();
+        // The name of the quantity stands above the bar, however long it is.
+        let label = face.width(&self.bar_label(), 16.0 * unit).ceil() as i64;
+        let bar = bar.max(label);
         let side = self.side as i64;
         let count = self.panels.len().max(1) as i64;
         let width = 2 * margin + count * side + (count - 1) * gap + gap + bar;
         let height = 2 * margin + title + side + foot;
         let mut canvas = Canvas::new(width as usize, height as usize, self.paper.background);
-        let face = Typeface::default();
         let top = margin + title;
         for (i, panel) in self.panels.iter().enumerate() {
             let x = margin + i as i64 * (side + gap);
@@ -123,6 +126,10 @@ impl Picture {
         canvas
     }
 
+    fn bar_label(&self) -> String {
+        format!("{} [{}]", self.quantity, self.units)
+    }
+
     fn color_bar(
         &self,
         canvas: &mut Canvas,
@@ -155,8 +162,14 @@ impl Picture {
             canvas.text(face, size, label_x, base, self.paper.text, &value);
         }
         let base = top as f32 - 14.0 * unit;
-        let label = format!("{} [{}]", self.quantity, self.units);
-        canvas.text(face, size, x as f32, base, self.paper.weak, &label);
+        canvas.text(
+            face,
+            size,
+            x as f32,
+            base,
+            self.paper.weak,
+            &self.bar_label(),
+        );
     }
 }
 

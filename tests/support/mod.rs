@@ -61,7 +61,6 @@ impl Synthetic {
                 diagnostics: LaneKind::ALL.map(|k| diagnostics(k, script.frames)),
                 frames,
                 epoch: 1,
-                ..Archive::default()
             },
             events,
             progress,

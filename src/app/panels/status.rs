@@ -55,6 +55,12 @@ pub fn show(ui: &mut Ui, state: &mut State) {
             )));
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if let Some(name) = &state.software {
+                let text = weak("drawn in software".to_owned());
+                ui.label(text).on_hover_text(format!(
+                    "{name} draws the window: there is no graphics adapter, so it is drawn less often"
+                ));
+            }
             let count = state.notices.count();
             if count > 0 {
                 let text = if count == 1 {
