@@ -74,6 +74,7 @@ pub enum TrainCommand {
         /// Which discriminator
         #[arg(long, value_enum, default_value = "two-tower")]
         kind: DiscriminatorKind,
+        /// Options shared with the denoiser
         #[command(flatten)]
         args: train::TrainArgs,
     },

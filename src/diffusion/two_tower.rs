@@ -292,11 +292,11 @@ mod tests {
         let good = world.discriminator().unwrap().law.calibration.clone();
         good.validate().unwrap();
         let broken: [fn(&mut Calibration); 5] = [
-            |c| drop(c.beta.pop()),
-            |c| drop(c.c.pop()),
+            |c| c.beta.truncate(3),
+            |c| c.c.truncate(5),
             |c| c.s[2][3] = f32::NAN,
             |c| c.gain_log_sigma.reverse(),
-            |c| drop(c.gain.pop()),
+            |c| c.gain.truncate(1),
         ];
         for b in broken {
             let mut c = good.clone();
