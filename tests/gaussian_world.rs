@@ -1,5 +1,8 @@
 //! Samplers and guidance against a world in which every answer is known in closed form.
 
+// Helpers outside of a #[test] function may unwrap here too.
+#![allow(clippy::unwrap_used)]
+
 use burn::tensor::{Device, Tensor, TensorData};
 use eddyscope::diffusion::gaussian::GaussianWorld;
 use eddyscope::diffusion::sampler::{Sampler, StepContext};

@@ -1,5 +1,8 @@
 //! Idle costs nothing: alone in its own process, so that only this worker's thread is counted.
 
+// Helpers outside of a #[test] function may unwrap here too.
+#![allow(clippy::unwrap_used)]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

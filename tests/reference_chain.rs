@@ -1,6 +1,9 @@
 //! The whole chain of one guided frame against an independent implementation (PyTorch), where its weights and vectors
 //! are at hand: set EDDYSCOPE_REFERENCE to their folder. Says so when it is skipped.
 
+// Helpers outside of a #[test] function may unwrap here too.
+#![allow(clippy::unwrap_used)]
+
 use burn::tensor::{Device, Tensor, TensorData};
 use eddyscope::diffusion::basis::Shells;
 use eddyscope::diffusion::sampler::{Sampler, StepContext};

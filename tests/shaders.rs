@@ -102,12 +102,11 @@ fn draw(device: &wgpu::Device, queue: &wgpu::Queue, drawing: &Drawing, side: u32
     device
         .poll(wgpu::PollType::wait_indefinitely())
         .expect("polled");
-    let bytes = buffer
+    buffer
         .slice(..)
         .get_mapped_range()
         .expect("mapped range")
-        .to_vec();
-    bytes
+        .to_vec()
 }
 
 #[test]

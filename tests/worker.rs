@@ -2,6 +2,9 @@
 //!
 //! EDDYSCOPE_TEST_MODEL names another model to test with.
 
+// Helpers outside of a #[test] function may unwrap here too.
+#![allow(clippy::unwrap_used)]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -11,7 +11,8 @@ use crate::error::Result;
 use crate::model::{DEFAULT_MODEL, Model};
 use crate::random::{NoiseKey, Stream};
 use crate::rollout::engine::{Engine, HISTORY};
-use crate::rollout::lanes::{FrameInProgress, Lanes};
+use crate::rollout::lanes::Lanes;
+use crate::rollout::sampled::FrameInProgress;
 use crate::rollout::settings::{DiscriminatorKind, LaneKind, RolloutSpec, Settings};
 use crate::sim::{Params, Solver};
 

@@ -13,8 +13,9 @@ use crate::metrics;
 use super::diagnostics::LaneStream;
 use super::engine::Engine;
 use super::frame::LaneDiagnostics;
-use super::lanes::{FrameInProgress, Lanes};
+use super::lanes::Lanes;
 use super::recorder::blow_up;
+use super::sampled::FrameInProgress;
 use super::settings::{LaneKind, RolloutSpec, Settings};
 
 /// Everything that made a run: with it, the same model and the same kind of device, the run can be made again.

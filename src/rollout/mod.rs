@@ -7,6 +7,7 @@ pub mod headless;
 pub mod lanes;
 pub mod protocol;
 mod recorder;
+pub mod sampled;
 mod session;
 pub mod settings;
 pub mod worker;

@@ -10,9 +10,10 @@ use crate::model::{DEFAULT_MODEL, Model};
 
 use super::engine::Engine;
 use super::frame::{DenoisingTrace, FrameSet, LaneFrame};
-use super::lanes::{FrameInProgress, Lanes, forecaster_frame};
+use super::lanes::Lanes;
 use super::protocol::{Archive, Command, Event, Versioned};
 use super::recorder::Recorder;
+use super::sampled::{FrameInProgress, forecaster_frame};
 use super::settings::{LaneKind, RolloutSpec};
 use super::worker::{Shared, WorkerOptions};
 

@@ -1,0 +1,291 @@
+//! How the next frame of a lane is made: through the sampler, or by the forecaster alone.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use burn::tensor::Tensor;
+
+use crate::diffusion::sampler::{Evaluation, Sampler, StepContext};
+use crate::diffusion::{Conditioned, to_vec};
+use crate::error::{Result, UserError};
+use crate::random::{NoiseKey, Stream};
+
+use super::engine::{Engine, HISTORY};
+use super::frame::DenoisingTrace;
+use super::lanes::Lanes;
+use super::settings::{DiscriminatorKind, LaneKind, Settings, Start};
+
+/// A frame of the sampled lanes on its way.
+pub struct FrameInProgress {
+    sampler: Sampler,
+    rows: Vec<(LaneKind, u32)>,
+    history: Tensor<4>,
+    conditioned: Option<Box<dyn Conditioned>>,
+    conditioned_for: Option<(DiscriminatorKind, usize)>,
+    frame: usize,
+    seed: u64,
+    evaluations: Vec<Trace>,
+    watch: bool,
+    /// Seconds spent in the discriminator (tower or encoder, and closed form); measured where asked.
+    pub guidance_seconds: f64,
+}
+
+struct Trace {
+    sigma: f64,
+    logit: Option<Tensor<1>>,
+    ratio: Tensor<1>,
+}
+
+/// One sampled frame of one lane.
+pub struct SampledLane {
+    /// Which lane.
+    pub kind: LaneKind,
+    /// One array a member, physical units.
+    pub members: Vec<Arc<[f32]>>,
+    /// How the discriminator saw member 0.
+    pub trace: DenoisingTrace,
+}
+
+impl FrameInProgress {
+    /// Begins the next frame of the given lanes (unconditional and guided ones). `None` when there is no lane. With
+    /// `watch` the discriminator is asked even where its strength is 0, so that its answer can be shown.
+    pub fn begin(
+        engine: &Engine,
+        lanes: &Lanes,
+        kinds: &[LaneKind],
+        settings: &Settings,
+        watch: bool,
+    ) -> Option<Self> {
+        let mut rows = Vec::new();
+        let mut history = Vec::new();
+        for &kind in kinds {
+            if lanes.append_history(engine, kind, &mut history) {
+                rows.extend((0..lanes.members() as u32).map(|member| (kind, member)));
+            }
+        }
+        if rows.is_empty() {
+            return None;
+        }
+        let history = engine.tensor(history, rows.len(), HISTORY);
+        let frame = lanes.next;
+        let noise = noise_rows(engine, &rows, lanes.spec.seed, frame, 0);
+        let warm = match settings.sampler.start {
+            Start::Noise => None,
+            Start::Warm { sigma } => Some((history.clone().narrow(1, 0, 1), sigma)),
+        };
+        Some(Self {
+            sampler: Sampler::new(&settings.sampler, noise, warm),
+            rows,
+            history,
+            conditioned: None,
+            conditioned_for: None,
+            frame,
+            seed: lanes.spec.seed,
+            evaluations: Vec::new(),
+            watch,
+            guidance_seconds: 0.0,
+        })
+    }
+
+    /// Steps done and their number.
+    pub fn progress(&self) -> (usize, usize) {
+        self.sampler.progress()
+    }
+
+    /// Whether all steps are done.
+    pub fn is_done(&self) -> bool {
+        self.sampler.is_done()
+    }
+
+    /// Does one solver step under the settings of this moment.
+    ///
+    /// # Errors
+    /// A discriminator that the model does not have.
+    pub fn step(
+        &mut self,
+        engine: &Engine,
+        lanes: &Lanes,
+        settings: &Settings,
+    ) -> Result<Vec<Evaluation>> {
+        let g = &settings.guidance;
+        let wanted = (g.discriminator, lanes.history_length(g.history));
+        let asked = self.watch || g.strength != 0.0;
+        if !asked {
+            self.conditioned = None;
+            self.conditioned_for = None;
+        } else if self.conditioned_for != Some(wanted) {
+            let began = Instant::now();
+            let discriminator = engine.discriminator(wanted.0)?;
+            self.conditioned = Some(discriminator.condition(&self.history, wanted.1));
+            self.conditioned_for = Some(wanted);
+            self.guidance_seconds += began.elapsed().as_secs_f64();
+        }
+        let strengths: Vec<f32> = self
+            .rows
+            .iter()
+            .map(|(kind, _)| match kind {
+                LaneKind::Guided => g.strength,
+                _ => 0.0,
+            })
+            .collect();
+        let (rows, seed, frame) = (&self.rows, self.seed, self.frame);
+        let noise = |i: usize| noise_rows(engine, rows, seed, frame, i as u16 + 1);
+        let timed = self.conditioned.as_deref().map(|inner| Timed {
+            inner,
+            seconds: std::cell::Cell::new(0.0),
+        });
+        let evaluations = self.sampler.step(&StepContext {
+            denoiser: &engine.denoiser,
+            discriminator: timed.as_ref().map(|t| t as &dyn Conditioned),
+            guidance: g,
+            strengths: &strengths,
+            noise: &noise,
+        });
+        self.guidance_seconds += timed.map_or(0.0, |t| t.seconds.get());
+        for e in &evaluations {
+            self.evaluations.push(Trace {
+                sigma: e.sigma,
+                logit: e.logit.clone(),
+                ratio: ratio(e),
+            });
+        }
+        Ok(evaluations)
+    }
+
+    /// The finished frames, physical units, and how the discriminator saw them.
+    pub fn finish(self, engine: &Engine) -> Vec<SampledLane> {
+        let cells = engine.side() * engine.side();
+        let scale = engine.scale();
+        let values = to_vec(self.sampler.state().clone());
+        let logits: Vec<Option<Vec<f32>>> = self
+            .evaluations
+            .iter()
+            .map(|t| t.logit.clone().map(to_vec))
+            .collect();
+        let ratios: Vec<Vec<f32>> = self
+            .evaluations
+            .iter()
+            .map(|t| to_vec(t.ratio.clone()))
+            .collect();
+        let mut out: Vec<SampledLane> = Vec::new();
+        for (row, (kind, _)) in self.rows.iter().enumerate() {
+            let frame: Arc<[f32]> = values[row * cells..(row + 1) * cells]
+                .iter()
+                .map(|v| v * scale)
+                .collect();
+            match out.iter_mut().find(|l| l.kind == *kind) {
+                Some(lane) => lane.members.push(frame),
+                None => out.push(SampledLane {
+                    kind: *kind,
+                    members: vec![frame],
+                    trace: DenoisingTrace {
+                        sigma: self.evaluations.iter().map(|t| t.sigma as f32).collect(),
+                        logit: logits
+                            .iter()
+                            .map(|l| l.as_ref().map_or(f32::NAN, |l| l[row]))
+                            .collect(),
+                        guidance_ratio: ratios.iter().map(|r| r[row]).collect(),
+                    },
+                }),
+            }
+        }
+        out
+    }
+}
+
+/// The control lane: the tower's forecast plus Gaussian noise, physical units.
+///
+/// # Errors
+/// A model without the two-tower discriminator.
+pub fn forecaster_frame(engine: &Engine, lanes: &Lanes, m: usize) -> Result<Vec<Arc<[f32]>>> {
+    let Some(two_tower) = &engine.two_tower else {
+        return Err(UserError::new(
+            "There is no forecaster in this model",
+            "the lane \"forecaster + noise\" needs the two-tower discriminator",
+            "switch the lane off, or open a model with a two-tower discriminator",
+        ));
+    };
+    let mut history = Vec::new();
+    if !lanes.append_history(engine, LaneKind::Forecaster, &mut history) {
+        return Ok(Vec::new());
+    }
+    let cells = engine.side() * engine.side();
+    let mut noise = Vec::with_capacity(lanes.members() * cells);
+    for member in 0..lanes.members() {
+        let key = NoiseKey {
+            seed: lanes.spec.seed,
+            stream: Stream::Forecaster,
+            member: member as u32,
+            frame: lanes.next as u32,
+            step: 0,
+        };
+        noise.extend(key.normal_f32(cells));
+    }
+    let rows = lanes.members();
+    let out = two_tower.forecast_with_noise(
+        &engine.tensor(history, rows, HISTORY),
+        lanes.history_length(m),
+        engine.tensor(noise, rows, 1),
+    );
+    Ok(to_vec(out)
+        .chunks_exact(cells)
+        .map(|c| c.iter().map(|v| v * engine.scale()).collect())
+        .collect())
+}
+
+/// `|guidance| / |score|` of each row.
+fn ratio(e: &Evaluation) -> Tensor<1> {
+    let norm = |t: Tensor<4>| {
+        let [rows, c, h, w] = t.dims();
+        (t.clone() * t)
+            .reshape([rows, c * h * w])
+            .sum_dim(1)
+            .reshape([rows])
+            .sqrt()
+    };
+    norm(e.guidance.clone()) / norm(e.denoised.clone() - e.x.clone())
+}
+
+/// The noise of one step: the same for a member in every lane, so that what differs is the method.
+fn noise_rows(
+    engine: &Engine,
+    rows: &[(LaneKind, u32)],
+    seed: u64,
+    frame: usize,
+    step: u16,
+) -> Tensor<4> {
+    let cells = engine.side() * engine.side();
+    let mut values = Vec::with_capacity(rows.len() * cells);
+    for (_, member) in rows {
+        let key = NoiseKey {
+            seed,
+            stream: Stream::Sampler,
+            member: *member,
+            frame: frame as u32,
+            step,
+        };
+        values.extend(key.normal_f32(cells));
+    }
+    engine.tensor(values, rows.len(), 1)
+}
+
+/// Measures the time that a discriminator takes. Exact on the CPU, where calls finish before they return.
+struct Timed<'a> {
+    inner: &'a dyn Conditioned,
+    seconds: std::cell::Cell<f64>,
+}
+
+impl Conditioned for Timed<'_> {
+    fn judge(
+        &self,
+        x: &Tensor<4>,
+        sigma: f64,
+        denoised: &Tensor<4>,
+    ) -> crate::diffusion::Judgement {
+        let began = Instant::now();
+        let out = self.inner.judge(x, sigma, denoised);
+        self.seconds
+            .set(self.seconds.get() + began.elapsed().as_secs_f64());
+        out
+    }
+}
