@@ -8,7 +8,7 @@ use eddyscope::diffusion::gaussian::GaussianWorld;
 use eddyscope::diffusion::sampler::{Sampler, StepContext};
 use eddyscope::diffusion::{Discriminate, to_vec};
 use eddyscope::random::{NoiseKey, Stream};
-use eddyscope::rollout::settings::{GuidanceSettings, SamplerSettings, Solver};
+use eddyscope::rollout::settings::{GuidanceSettings, SamplerSettings, Schedule, Solver};
 
 const N: usize = 16;
 
@@ -175,6 +175,7 @@ fn heun_has_order_two() {
                 steps,
                 sigma_min: 0.02,
                 sigma_max,
+                schedule: Schedule::Karras,
                 ..Default::default()
             };
             let x = to_vec(world.transform(sample(

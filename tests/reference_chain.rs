@@ -10,7 +10,7 @@ use eddyscope::diffusion::sampler::{Sampler, StepContext};
 use eddyscope::diffusion::two_tower::{Calibration, TwoTower};
 use eddyscope::diffusion::{Denoise, Discriminate, to_vec};
 use eddyscope::nn::reference;
-use eddyscope::rollout::settings::{GuidanceSettings, SamplerSettings};
+use eddyscope::rollout::settings::{GuidanceSettings, SamplerSettings, Schedule};
 use safetensors::SafeTensors;
 
 const N: usize = 64;
@@ -139,7 +139,13 @@ fn one_guided_frame_agrees_with_the_reference() {
     }
     let start = tensor("sample_noise", 1);
     let rows = start.dims()[0];
-    let mut sampler = Sampler::new(&SamplerSettings::default(), start, None);
+    let settings = SamplerSettings {
+        schedule: Schedule::Karras,
+        sigma_min: 0.01,
+        sigma_max: 80.0,
+        ..Default::default()
+    };
+    let mut sampler = Sampler::new(&settings, start, None);
     let none = |_: usize| -> Tensor<4> { unreachable!("DPM adds no noise") };
     while !sampler.is_done() {
         sampler.step(&StepContext {

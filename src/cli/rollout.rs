@@ -12,7 +12,8 @@ use crate::model::{DEFAULT_MODEL, Model};
 use crate::rollout::engine::Engine;
 use crate::rollout::headless::{self, HeadlessRun};
 use crate::rollout::settings::{
-    DiscriminatorKind, GuidanceSettings, RolloutSpec, SamplerSettings, Settings, Solver, Start,
+    DiscriminatorKind, GuidanceSettings, RolloutSpec, SamplerSettings, Schedule, Settings, Solver,
+    Start,
 };
 
 use super::progress::{Interrupt, bar};
@@ -73,6 +74,12 @@ pub struct RolloutArgs {
     /// Largest noise level
     #[arg(long, default_value_t = SamplerSettings::default().sigma_max)]
     pub sigma_max: f32,
+    /// How the noise levels lie between the largest and the smallest
+    #[arg(long, value_enum, default_value = "geometric")]
+    pub schedule: Schedule,
+    /// Curvature of the karras schedule
+    #[arg(long, default_value_t = SamplerSettings::default().rho)]
+    pub rho: f32,
     /// Guidance acts only at noise levels in this interval
     #[arg(long, num_args = 2, value_names = ["LOW", "HIGH"])]
     pub guidance_interval: Option<Vec<f32>>,
@@ -155,6 +162,8 @@ fn settings(args: &RolloutArgs, model: &Model) -> Settings {
             steps: args.steps,
             sigma_min: args.sigma_min,
             sigma_max: args.sigma_max,
+            schedule: args.schedule,
+            rho: args.rho,
             churn: args.churn,
             start: args
                 .warm_start

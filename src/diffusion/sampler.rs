@@ -5,7 +5,7 @@
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::schedule::{churned, noise_levels};
+use super::schedule::{churned, levels};
 use super::{Conditioned, Denoise, to_vec};
 use crate::rollout::settings::{GuidanceSettings, SamplerSettings, Solver};
 
@@ -91,12 +91,7 @@ impl Sampler {
         warm: Option<(Tensor<4>, f32)>,
     ) -> Self {
         let top = warm.as_ref().map_or(settings.sigma_max, |(_, s)| *s);
-        let levels = noise_levels(
-            settings.steps,
-            f64::from(settings.sigma_min),
-            f64::from(top),
-            f64::from(settings.rho),
-        );
+        let levels = levels(settings, f64::from(top));
         let x = noise.mul_scalar(top);
         let x = match warm {
             Some((clean, _)) => x + clean,

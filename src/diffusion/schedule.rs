@@ -1,5 +1,25 @@
 //! Noise levels (Karras et al. 2022, equation 5) and the churn of stochastic Heun.
 
+use crate::rollout::settings::{SamplerSettings, Schedule};
+
+/// The `steps + 1` noise levels of a frame, descending from `sigma_max` to `sigma_min`, then 0.
+pub fn levels(settings: &SamplerSettings, sigma_max: f64) -> Vec<f64> {
+    let (n, lo) = (settings.steps, f64::from(settings.sigma_min));
+    match settings.schedule {
+        Schedule::Karras => noise_levels(n, lo, sigma_max, f64::from(settings.rho)),
+        Schedule::Geometric => geometric_levels(n, lo, sigma_max),
+    }
+}
+
+/// `s_i = smax (smin/smax)^(i/(n-1))` for i = 0..n-1, then 0.
+pub fn geometric_levels(n: usize, sigma_min: f64, sigma_max: f64) -> Vec<f64> {
+    let last = (n.max(2) - 1) as f64;
+    (0..n)
+        .map(|i| sigma_max * (sigma_min / sigma_max).powf(i as f64 / last))
+        .chain(std::iter::once(0.0))
+        .collect()
+}
+
 /// `s_i = (smax^(1/rho) + i/(n-1) (smin^(1/rho) - smax^(1/rho)))^rho` for i = 0..n-1, then 0: `n + 1` levels.
 pub fn noise_levels(n: usize, sigma_min: f64, sigma_max: f64, rho: f64) -> Vec<f64> {
     let (lo, hi) = (sigma_min.powf(1.0 / rho), sigma_max.powf(1.0 / rho));
@@ -31,6 +51,14 @@ mod tests {
         let s = noise_levels(5, 1.0, 5.0, 1.0);
         for (i, v) in s[..5].iter().enumerate() {
             assert!((v - (5.0 - i as f64)).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn geometric_levels_have_equal_ratios() {
+        let s = geometric_levels(5, 0.01, 100.0);
+        for (v, e) in s.iter().zip([100.0, 10.0, 1.0, 0.1, 0.01, 0.0]) {
+            assert!((v - e).abs() < 1e-9, "{v} {e}");
         }
     }
 

@@ -16,6 +16,16 @@ pub enum Solver {
     Dpm,
 }
 
+/// How the noise levels lie between the largest and the smallest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Schedule {
+    /// Equal ratios. At few steps DPM-Solver++(2M) keeps the variance of a Gaussian law best so.
+    Geometric,
+    /// Karras et al. 2022, equation 5, with curvature `rho`: more levels at low noise.
+    Karras,
+}
+
 /// Which discriminator guides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
@@ -78,9 +88,12 @@ pub struct SamplerSettings {
     pub steps: usize,
     /// Smallest noise level before 0 (normalised units).
     pub sigma_min: f32,
-    /// Largest noise level (normalised units).
+    /// Largest noise level (normalised units). A frame that starts from pure noise loses the share `sqrt(S) / sigma_max`
+    /// of its forecast (S: power of what cannot be forecast), so it lies well above the paper's 80.
     pub sigma_max: f32,
-    /// Curvature of the noise levels.
+    /// How the levels lie between them.
+    pub schedule: Schedule,
+    /// Curvature of [`Schedule::Karras`].
     pub rho: f32,
     /// S_churn of stochastic Heun; saturates at `steps * (sqrt 2 - 1)`. Ignored by DPM-Solver++.
     pub churn: f32,
@@ -95,8 +108,9 @@ impl Default for SamplerSettings {
         Self {
             solver: Solver::Dpm,
             steps: 10,
-            sigma_min: 0.01,
-            sigma_max: 80.0,
+            sigma_min: 0.006,
+            sigma_max: 400.0,
+            schedule: Schedule::Geometric,
             rho: 7.0,
             churn: 0.0,
             s_noise: 1.0,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use egui::{ComboBox, DragValue, Slider, Ui};
 
 use crate::render::{ColorMap, View};
-use crate::rollout::settings::{Solver, Start};
+use crate::rollout::settings::{Schedule, Solver, Start};
 
 use super::super::files::Purpose;
 use super::super::state::State;
@@ -41,6 +41,19 @@ pub fn sampler(ui: &mut Ui, state: &mut State) {
             ui.add(DragValue::new(&mut s.steps).speed(0.2).range(2..=200));
         },
     );
+    let choices = [
+        (
+            Schedule::Geometric,
+            "geometric",
+            "Noise levels in equal ratios: best at few steps",
+        ),
+        (
+            Schedule::Karras,
+            "Karras",
+            "The paper's noise levels, ρ = 7: more of them at low noise",
+        ),
+    ];
+    segmented(ui, "Noise levels", &mut s.schedule, &choices);
     let saturation = s.churn_saturation();
     ui.add_enabled_ui(s.solver != Solver::Dpm, |ui| {
         let tip = "Fresh noise at every step, S_churn. Above steps × (√2 − 1) more changes nothing: the slider ends there.";
