@@ -81,9 +81,9 @@ fn conditional_mean_and_variance_agree_with_the_closed_form() {
         },
         SamplerSettings {
             solver: Solver::Heun,
-            steps: 160,
+            steps: 320,
             sigma_min: 1e-3,
-            churn: 10.0,
+            churn: 20.0,
             ..Default::default()
         },
     ];

@@ -94,8 +94,8 @@ fn bits_do_not_depend_on_threads_or_on_the_company_of_other_members() {
     let dir = tempfile::tempdir().unwrap();
     for (solver, discriminator, steps) in [
         ("dpm", "two-tower", "6"),
-        ("heun", "two-tower", "4"),
-        ("as-printed", "two-tower", "4"),
+        ("heun", "two-tower", "12"),
+        ("as-printed", "two-tower", "12"),
         ("dpm", "encoder", "4"),
     ] {
         let common = [

@@ -234,7 +234,7 @@ mod tests {
             units: "1/T".into(),
             caption: "frame 7".into(),
             paper: Paper::DARK,
-            side: 64,
+            side: 256,
         };
         let canvas = picture.draw();
         let white = canvas
@@ -242,7 +242,7 @@ mod tests {
             .chunks_exact(4)
             .filter(|p| p[..3] == [255; 3])
             .count();
-        assert!(white >= 64 * 64, "{white}");
+        assert!(white >= 256 * 256, "{white}");
         let text = canvas
             .pixels
             .chunks_exact(4)
