@@ -69,6 +69,8 @@ pub struct State {
     pub software: Option<String>,
     /// A row without values, for lanes that were off; one array, so that it is uploaded once.
     pub blank: Arc<[f32]>,
+    /// Seconds since an error during which the worker has not run; `None` when there is nothing to wait for.
+    idle_since_error: Option<f32>,
 }
 
 impl State {
@@ -107,6 +109,7 @@ impl State {
             scrub_rect: egui::Rect::NOTHING,
             software: None,
             blank: Vec::new().into(),
+            idle_since_error: None,
         }
     }
 
@@ -124,10 +127,10 @@ impl State {
             self.series.update(&self.archive);
         }
         self.progress = self.source.progress();
-        self.follow_worker(failed);
+        self.follow_worker(failed, dt_secs);
         let (order, more) = self.play.advance(dt_secs, self.prefs.speed, self.last());
         self.obey(order);
-        more
+        more || self.idle_since_error.is_some()
     }
 
     fn hear(&mut self, event: Event) {
@@ -160,12 +163,29 @@ impl State {
         }
     }
 
-    /// The worker may pause by itself (all lanes stopped, an error): the play button then says so. A worker that ended
-    /// without a word is an error too.
-    fn follow_worker(&mut self, failed: bool) {
-        if (self.ran || failed) && !self.progress.running && self.play.playing && self.play.at_end()
-        {
+    /// The worker may pause by itself (all lanes stopped, an error): the play button then says so. After an error it may
+    /// also go on (a start file that cannot be read), so it is given a moment. A worker that ended without a word is an
+    /// error too.
+    fn follow_worker(&mut self, failed: bool, dt_secs: f32) {
+        const MOMENT_SECS: f32 = 0.5;
+        if failed {
+            self.idle_since_error = Some(0.0);
+        }
+        let paused = !self.progress.running && self.play.playing && self.play.at_end();
+        if !paused {
+            self.idle_since_error = None;
+        }
+        let waited = match &mut self.idle_since_error {
+            // The time before the error does not count.
+            Some(secs) => {
+                *secs += if failed { 0.0 } else { dt_secs };
+                *secs > MOMENT_SECS
+            }
+            None => false,
+        };
+        if paused && (self.ran || waited) {
             self.play.playing = false;
+            self.idle_since_error = None;
         }
         self.ran = self.progress.running;
         if !self.source.is_alive() && self.notices.fatal.is_none() {
