@@ -96,7 +96,7 @@ fn bits_do_not_depend_on_threads_or_on_the_company_of_other_members() {
         ("dpm", "two-tower", "6"),
         ("heun", "two-tower", "12"),
         ("as-printed", "two-tower", "12"),
-        ("dpm", "encoder", "4"),
+        ("dpm", "encoder", "10"),
     ] {
         let common = [
             "--frames",
@@ -112,7 +112,7 @@ fn bits_do_not_depend_on_threads_or_on_the_company_of_other_members() {
             "--discriminator",
             discriminator,
             "--guidance",
-            "1",
+            "0.5",
             "--json",
         ];
         let run = |threads: usize, members: &str, out: &str| {

@@ -66,7 +66,10 @@ pub struct AdapterInfo {
 
 /// All wgpu adapters of this machine.
 pub fn adapters() -> Vec<AdapterInfo> {
-    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
+        backends: wgpu::Backends::PRIMARY,
+        ..wgpu::InstanceDescriptor::new_without_display_handle()
+    });
     let list = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::PRIMARY));
     list.iter()
         .map(|a| {
