@@ -86,7 +86,7 @@ pub struct Prefs {
     pub folds: Folds,
     /// Whether the first words of help were dismissed.
     pub tips_dismissed: bool,
-    /// Playback speed, multiples of [`super::playback::BASE_RATE`].
+    /// Playback speed, multiples of the base rate.
     pub speed: f32,
     /// Last folder of a saved picture.
     pub save_folder: Option<std::path::PathBuf>,

@@ -179,3 +179,22 @@ fn shared_gpu(kind: DeviceKind) -> std::result::Result<Device, String> {
     })
     .clone()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// burn, eframe and our own code name the same wgpu types: handles can pass between them.
+    #[test]
+    fn there_is_one_wgpu() {
+        let _: fn(burn::tensor::wgpu::wgpu::Device) -> eframe::wgpu::Device = |d| d;
+        let _: fn(eframe::wgpu::Queue) -> wgpu::Queue = |q| q;
+    }
+
+    #[test]
+    fn the_cpu_passes_its_own_test_and_is_named() {
+        let device = select(DeviceRequest::Cpu).unwrap();
+        assert!(!device.is_gpu && device.name.starts_with("CPU, "));
+        self_test::run(&device.device).unwrap();
+    }
+}

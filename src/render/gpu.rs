@@ -1,6 +1,6 @@
 //! The pipeline of `shaders/field.wgsl`.
 //!
-//! A [`FieldPainter`] lives as long as its device. It keeps one [`Slot`] per place on the screen: an R32Float texture
+//! A [`FieldPainter`] lives as long as its device. It keeps one slot per place on the screen: an R32Float texture
 //! that is written only when its data change (told by the identity of the shared arrays), a small uniform buffer and a
 //! bind group. `textureLoad` needs no filtering of floats, so any adapter will do.
 

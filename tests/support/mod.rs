@@ -77,7 +77,7 @@ impl RolloutSource for Synthetic {
     }
 
     fn send(&mut self, command: Command) {
-        self.commands.lock().unwrap().push(command);
+        self.commands.lock().expect("not poisoned").push(command);
     }
 
     fn archive(&self) -> Archive {
