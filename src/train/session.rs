@@ -224,7 +224,7 @@ fn check_same(saved: &Checkpoint, recipe: &str, parameters: usize, path: &Path) 
 }
 
 /// The gradient of every parameter, one after another, in the module's order, read from the device at once.
-fn gradient<M: Module>(module: &M, gradients: Gradients) -> Vec<f32> {
+pub(crate) fn gradient<M: Module>(module: &M, gradients: Gradients) -> Vec<f32> {
     struct Collect {
         gradients: Gradients,
         parts: Vec<Tensor<1>>,

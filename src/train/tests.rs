@@ -1,5 +1,7 @@
 //! Resuming gives the same bits; a short training learns; what cannot be resumed is refused.
 
+mod gpu;
+
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
