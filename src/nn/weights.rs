@@ -1,6 +1,7 @@
 //! Weights as files: safetensors in half precision, checked name by name and shape by shape.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::Path;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
@@ -133,11 +134,7 @@ fn to_bytes<M: Module>(module: &M) -> std::result::Result<Vec<u8>, safetensors::
 /// # Errors
 /// If the file cannot be written.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    std::fs::write(&partial, bytes)
-        .and_then(|()| std::fs::rename(&partial, path))
-        .map_err(|e| unwritable(path, e))
+    crate::data::files::write_atomically(path, |file| file.write_all(bytes))
 }
 
 fn unwritable(path: &Path, cause: impl std::fmt::Display) -> UserError {
