@@ -7,10 +7,14 @@
 //! | [`netcdf_write`], [`netcdf_read`], [`npy`] | the file formats |
 //! | [`start`] | the frames a rollout starts from |
 //! | [`dataset`] | runs, normalisation, split, batches |
+//! | [`amounts`] | amounts of precipitation to normalised values and back |
+//! | [`calendar`] | dates in the calendars of climate data |
 //! | [`augment`] | the symmetries of the torus, crops |
 //! | [`pairs`] | positive and negative pairs for a discriminator |
 
+pub mod amounts;
 pub mod augment;
+pub mod calendar;
 pub mod dataset;
 pub mod files;
 pub mod netcdf_read;
@@ -22,7 +26,9 @@ pub mod start;
 #[cfg(test)]
 mod tests;
 
+pub use amounts::{Amounts, Normaliser, Transform};
 pub use augment::Symmetry;
+pub use calendar::{Calendar, Date};
 pub use dataset::{Dataset, Normalisation};
 pub use files::check_writable;
 pub use netcdf_read::read_series;

@@ -3,7 +3,11 @@
 //! Arrays are row-major `(y, x)`: `values[j * nx + i]` is row `j` (y index), column `i` (x index). In physical units
 //! unless a name says `normalised`.
 
+pub mod globe;
+
 use std::sync::Arc;
+
+pub use globe::Globe;
 
 /// Where the values sit.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
