@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use eddyscope::diffusion::basis::{Shells, SpectralBasis};
 use eddyscope::diffusion::gaussian::GaussianWorld;
 use eddyscope::diffusion::sampler::{Sampler, StepContext};
-use eddyscope::diffusion::{Denoise, Discriminate, to_vec};
+use eddyscope::diffusion::{Context, Denoise, Discriminate, to_vec};
 use eddyscope::model::Model;
 use eddyscope::random::{NoiseKey, Stream};
 use eddyscope::rollout::settings::{GuidanceSettings, SamplerSettings, Schedule, Solver};
@@ -41,7 +41,10 @@ fn sample(
 ) -> Tensor<4> {
     let rows = start.dims()[0];
     let discriminator = world.discriminator().unwrap();
-    let conditioned = discriminator.condition(&history.clone().expand([rows, 4, N, N]), m);
+    let conditioned = discriminator.condition(
+        &history.clone().expand([rows, 4, N, N]),
+        Context::history(m),
+    );
     let mut sampler = Sampler::new(settings, start, None);
     let guidance = GuidanceSettings::default();
     let churn = |i: usize| noise(rows, 9, i as u16 + 1, device);
@@ -269,7 +272,7 @@ impl Denoise for Law {
 fn default_noise_levels_keep_the_power_of_a_frames_noise() {
     let device = Device::flex();
     let card = Model::open("vorticity").unwrap().card;
-    let calibration = card.two_tower.unwrap().calibration;
+    let calibration = card.two_tower.unwrap().calibration.unwrap();
     let n = calibration.n;
     let shells = Shells::new(n, calibration.resolved);
     let s: Vec<f32> = calibration.s[3]

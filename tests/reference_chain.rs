@@ -117,7 +117,7 @@ fn one_guided_frame_agrees_with_the_reference() {
         assert!(worst <= tolerance * scale, "{name}: {worst} of {scale}");
     };
     let history = tensor("history", 4);
-    let conditioned = discriminator.condition(&history, 3);
+    let conditioned = discriminator.condition(&history, eddyscope::diffusion::Context::history(3));
     for sigma in ["20.0", "1.0", "0.1"] {
         let s: f64 = sigma.parse().unwrap();
         let x = tensor(&format!("x_{sigma}"), 1);

@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::Args;
 
 use crate::device::{self, DeviceRequest};
-use crate::diffusion::{Conditioned, Denoise, to_vec};
+use crate::diffusion::{Conditioned, Context, Denoise, to_vec};
 use crate::error::Result;
 use crate::model::{DEFAULT_MODEL, Model};
 use crate::random::{NoiseKey, Stream};
@@ -92,14 +92,14 @@ pub fn run(args: &BenchArgs) -> Result<u8> {
     };
     if let Ok(d) = engine.discriminator(DiscriminatorKind::TwoTower) {
         all.push(time("two-tower, history (once a frame)", repeats, || {
-            let c = d.condition(&history, HISTORY - 1);
+            let c = d.condition(&history, Context::history(HISTORY - 1));
             judge(c.as_ref());
         }));
-        let c = d.condition(&history, HISTORY - 1);
+        let c = d.condition(&history, Context::history(HISTORY - 1));
         all.push(time("two-tower, gradient", repeats, || judge(c.as_ref())));
     }
     if let Ok(d) = engine.discriminator(DiscriminatorKind::Encoder) {
-        let c = d.condition(&history, HISTORY - 1);
+        let c = d.condition(&history, Context::history(HISTORY - 1));
         all.push(time("encoder, gradient", repeats, || judge(c.as_ref())));
     }
     let settings = Settings::default();

@@ -151,6 +151,7 @@ fn measure(model: &mut Model, compute: device::ComputeDevice, folder: &Path) -> 
             seed: SEED,
             members: MEMBERS,
             start_file: None,
+            start_date: None,
         };
         let progress = bar(FRAMES as u64, "frames");
         progress.set_message(label.clone());

@@ -112,6 +112,7 @@ pub fn run(args: &RolloutArgs) -> Result<u8> {
         seed: args.seed,
         members,
         start_file: args.start.clone(),
+        start_date: None,
     };
     let compute = device::select(args.device)?;
     if let Some(note) = &compute.note {
@@ -156,6 +157,7 @@ fn settings(args: &RolloutArgs, model: &Model) -> Settings {
             sigma_lo,
             sigma_hi,
             discriminator: args.discriminator,
+            season: false,
         },
         sampler: SamplerSettings {
             solver: args.solver,

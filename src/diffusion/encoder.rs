@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::{Conditioned, Discriminate, Judgement};
+use super::{Conditioned, Context, Discriminate, Judgement};
 use crate::nn::Encoder;
 
 /// An encoder that can guide.
@@ -20,11 +20,11 @@ impl EncoderGuide {
 }
 
 impl Discriminate for EncoderGuide {
-    fn condition(&self, history: &Tensor<4>, m: usize) -> Box<dyn Conditioned> {
+    fn condition(&self, history: &Tensor<4>, context: Context) -> Box<dyn Conditioned> {
         Box::new(Prepared {
             net: Rc::clone(&self.net),
             history: history.clone(),
-            m: m.min(3),
+            m: context.m.min(3),
         })
     }
 }

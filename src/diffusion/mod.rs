@@ -11,6 +11,8 @@ pub mod gaussian;
 pub mod sampler;
 pub mod schedule;
 pub mod two_tower;
+pub mod wavelet;
+pub mod wavelet_tower;
 
 use burn::tensor::Tensor;
 
@@ -20,11 +22,39 @@ pub trait Denoise {
     fn denoise(&self, x: &Tensor<4>, sigma: f64) -> Tensor<4>;
 }
 
+/// What a discriminator is told besides the frames.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Context {
+    /// History length, 0..=3: frames before the last one that it may look at.
+    pub m: usize,
+    /// Where the frame to be judged stands in its year, in `[0, 1)`; `None` = not told (as in the paper).
+    pub season: Option<f64>,
+}
+
+impl Context {
+    /// A history length alone.
+    pub fn history(m: usize) -> Self {
+        Self { m, season: None }
+    }
+}
+
 /// A time-consistency discriminator: how likely a noised candidate is the next frame of a history.
 pub trait Discriminate {
     /// Looks at the history, once a frame. `history` is `[rows, 4, height, width]`, newest first; frames beyond
-    /// `m` (the history length, 0..=3) are ignored.
-    fn condition(&self, history: &Tensor<4>, m: usize) -> Box<dyn Conditioned>;
+    /// the context's history length are ignored.
+    fn condition(&self, history: &Tensor<4>, context: Context) -> Box<dyn Conditioned>;
+}
+
+/// A two-tower discriminator, from which the control "forecaster + noise" can be drawn.
+pub trait Control: Discriminate {
+    /// Draws from the Gaussian law of the next frame: no diffusion at all. `noise` is standard normal,
+    /// `[rows, 1, height, width]`.
+    fn forecast_with_noise(
+        &self,
+        history: &Tensor<4>,
+        context: Context,
+        noise: Tensor<4>,
+    ) -> Tensor<4>;
 }
 
 /// A discriminator that has seen its history.

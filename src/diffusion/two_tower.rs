@@ -13,7 +13,7 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::basis::{Shells, SpectralBasis};
-use super::{Conditioned, Discriminate, Judgement};
+use super::{Conditioned, Context, Control, Discriminate, Judgement};
 use crate::error::{Result, UserError};
 
 /// Power below which a coefficient counts as dead: the data have no variance there.
@@ -156,17 +156,16 @@ impl<F: Forecast> TwoTower<F> {
     pub fn tower(&self) -> &F {
         &self.tower
     }
+}
 
-    /// Draws from the control "forecaster + noise", `N(beta mu, S)`: no diffusion at all.
-    ///
-    /// `noise` is standard normal, `[rows, 1, height, width]`.
-    pub fn forecast_with_noise(
+impl<F: Forecast> Control for TwoTower<F> {
+    fn forecast_with_noise(
         &self,
         history: &Tensor<4>,
-        m: usize,
+        context: Context,
         noise: Tensor<4>,
     ) -> Tensor<4> {
-        let law = &self.law;
+        let (law, m) = (&self.law, context.m.min(3));
         let mu = law.basis.transform(self.tower.forecast(history, m)) * law.beta[m].clone();
         // White noise stays white in an orthonormal basis; dead coefficients stay empty.
         let z = noise * law.s[m].clone().sqrt();
@@ -175,8 +174,8 @@ impl<F: Forecast> TwoTower<F> {
 }
 
 impl<F: Forecast> Discriminate for TwoTower<F> {
-    fn condition(&self, history: &Tensor<4>, m: usize) -> Box<dyn Conditioned> {
-        let m = m.min(3);
+    fn condition(&self, history: &Tensor<4>, context: Context) -> Box<dyn Conditioned> {
+        let m = context.m.min(3);
         let mu = self.law.basis.transform(self.tower.forecast(history, m));
         Box::new(Prepared {
             law: std::rc::Rc::clone(&self.law),
@@ -262,7 +261,10 @@ mod tests {
         let device = Device::flex();
         let world = GaussianWorld::new(N, &device);
         let discriminator = world.discriminator().unwrap();
-        let conditioned = discriminator.condition(&noise(0, HISTORY, &device).mul_scalar(0.5), 3);
+        let conditioned = discriminator.condition(
+            &noise(0, HISTORY, &device).mul_scalar(0.5),
+            Context::history(3),
+        );
         for sigma in [0.05, 0.5, 5.0] {
             let x =
                 world.draw(noise(1, 1, &device)) + noise(2, 1, &device).mul_scalar(sigma as f32);

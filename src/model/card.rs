@@ -2,8 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::{Calendar, Transform};
 use crate::diffusion::two_tower::Calibration;
+use crate::diffusion::wavelet_tower::WaveletCalibration;
 use crate::error::{Result, UserError};
+use crate::field::Globe;
 use crate::nn::{EncoderConfig, UNetConfig};
 
 /// Version of the card format.
@@ -44,7 +47,8 @@ pub struct ModelCard {
 pub struct DataCard {
     /// Where the data come from.
     pub source: String,
-    /// Preset of the solver that made them (and that continues a rollout as truth).
+    /// Preset of the solver that made them (and that continues a rollout as truth); empty where there is none.
+    #[serde(default)]
     pub preset: String,
     /// Seed of the data.
     pub seed: u64,
@@ -54,8 +58,33 @@ pub struct DataCard {
     pub validation_runs: usize,
     /// See `train_runs`.
     pub frames: usize,
-    /// Physical value = normalised value x scale.
+    /// Physical value = normalised value x scale (1 on the globe, where every cell has its own: see `globe`).
     pub scale: f64,
+    /// The globe that the fields stand on; without it a doubly periodic box.
+    #[serde(default)]
+    pub globe: Option<GlobeCard>,
+}
+
+/// Daily precipitation on the globe.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GlobeCard {
+    /// Terms of the data.
+    pub terms: String,
+    /// First and last day trained on.
+    pub training: [String; 2],
+    /// First and last day that calibration and choices were made on.
+    pub validation: [String; 2],
+    /// Calendar of the data.
+    pub calendar: Calendar,
+    /// Amounts below this are written as no rain, mm/day.
+    pub dry: f32,
+    /// File of tables beside the card ([`crate::model::Fields`]).
+    pub fields: String,
+    /// How amounts become values with a milder tail.
+    pub transform: Transform,
+    /// The grid.
+    pub grid: Globe,
 }
 
 /// How a network was trained.
@@ -108,8 +137,13 @@ pub struct TwoTowerCard {
     pub network: UNetConfig,
     /// Training of the tower.
     pub training: TrainingCard,
-    /// The closed form's numbers.
-    pub calibration: Calibration,
+    /// The closed form's numbers by wavenumber (on the doubly periodic box).
+    pub calibration: Option<Calibration>,
+    /// The closed form's numbers by wavelet band (on the globe).
+    pub wavelet: Option<WaveletCalibration>,
+    /// Whether the tower can be told the day of the year.
+    #[serde(default)]
+    pub season: bool,
 }
 
 /// The paper's discriminator.
@@ -152,8 +186,34 @@ pub struct TruthCard {
     pub residual: f64,
     /// Kurtosis.
     pub kurtosis: f64,
-    /// Mean power of each wavenumber shell, physical units squared (shell 0 first).
+    /// Mean power of each wavenumber shell, physical units squared (shell 0 first); on the globe of each zonal wavenumber
+    /// (area-weighted mean over rows).
     pub spectrum: Vec<f64>,
+    /// What rain looks like, on the globe.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rain: Option<RainTruth>,
+}
+
+/// What rain looks like, measured on the validation days. Means are area-weighted.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RainTruth {
+    /// Global mean, mm/day.
+    pub global_mean: f64,
+    /// 5 and 95 % of the global mean of single days, mm/day.
+    pub global_mean_band: [f64; 2],
+    /// Share of the area with at least 0.1 mm/day.
+    pub wet_fraction: f64,
+    /// 5 and 95 % of the wet share of single days.
+    pub wet_fraction_band: [f64; 2],
+    /// 75th, 90th, 95th, 99th and 99.9th percentile over cells and days, mm/day.
+    pub percentiles: [f64; 5],
+    /// Autocorrelation of anomalies at lags 0..=10, mean over 20S-20N.
+    pub tropics_acf: Vec<f64>,
+    /// Autocorrelation of the global mean at lags 0..=10.
+    pub global_acf: Vec<f64>,
+    /// Zonal mean, mm/day, south to north.
+    pub zonal_mean: Vec<f64>,
 }
 
 /// Measured quality of a rollout.
@@ -221,7 +281,19 @@ impl ModelCard {
             return fail("truth.acf, acf_lo and acf_hi must have 11 entries".into());
         }
         if let Some(t) = &card.two_tower {
-            t.calibration.validate()?;
+            match (&t.calibration, &t.wavelet, &card.data.globe) {
+                (Some(c), None, None) => c.validate()?,
+                (None, Some(w), Some(_)) => w.validate()?,
+                _ => {
+                    return fail(
+                        "two_tower needs a calibration on the box, a wavelet calibration on the globe".into(),
+                    );
+                }
+            }
+        }
+        if let Some(g) = &card.data.globe {
+            g.grid.validate()?;
+            g.transform.validate()?;
         }
         Ok(card)
     }

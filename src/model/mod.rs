@@ -1,12 +1,14 @@
 //! A model folder: `model.toml` (the card) and safetensors weights; the shipped models are embedded in the binary.
 
 pub mod card;
+pub mod fields;
 mod shipped;
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 pub use card::ModelCard;
+pub use fields::Fields;
 
 use crate::error::{Result, UserError};
 use crate::nn::weights::sha256;
@@ -29,6 +31,8 @@ pub struct Model {
     pub tower: Option<Cow<'static, [u8]>>,
     /// Weights of the encoder, if the model has the paper's discriminator.
     pub encoder: Option<Cow<'static, [u8]>>,
+    /// Tables on the grid (safetensors, [`Fields`]), if the model's world is the globe.
+    pub fields: Option<Cow<'static, [u8]>>,
 }
 
 impl Model {
@@ -88,6 +92,10 @@ impl Model {
                 Some(e) => Some(read(&e.weights)?),
                 None => None,
             },
+            fields: match &card.data.globe {
+                Some(g) => Some(read(&g.fields)?),
+                None => None,
+            },
             origin: folder.display().to_string(),
             card,
         })
@@ -104,11 +112,15 @@ impl Model {
             .card
             .two_tower
             .as_ref()
-            .and_then(|t| toml::to_string(&t.calibration).ok())
+            .and_then(|t| match (&t.calibration, &t.wavelet) {
+                (Some(c), _) => toml::to_string(c).ok(),
+                (None, w) => toml::to_string(w).ok(),
+            })
             .unwrap_or_default();
         let mut parts: Vec<&[u8]> = vec![&self.denoiser];
         parts.extend(self.tower.as_deref());
         parts.extend(self.encoder.as_deref());
+        parts.extend(self.fields.as_deref());
         parts.push(calibration.as_bytes());
         sha256(&parts)
     }
@@ -118,5 +130,6 @@ impl Model {
         self.denoiser.len()
             + self.tower.as_ref().map_or(0, |t| t.len())
             + self.encoder.as_ref().map_or(0, |e| e.len())
+            + self.fields.as_ref().map_or(0, |f| f.len())
     }
 }

@@ -29,6 +29,7 @@ pub fn open(name: &str) -> Result<Option<Model>> {
         encoder: Some(Cow::Borrowed(include_bytes!(
             "../../models/vorticity/encoder.safetensors"
         ))),
+        fields: None,
     }))
 }
 

@@ -14,6 +14,8 @@ pub enum Padding {
     Zeros,
     /// The edge's own values once more.
     Replicate,
+    /// What lies across a pole of the globe: the outermost row once more, turned by half the columns (rows only).
+    Pole,
 }
 
 /// Where the way up takes the skip connections from.
@@ -68,6 +70,10 @@ pub struct UNetConfig {
     /// Where the way up takes its skip connections from.
     #[serde(default)]
     pub skips: Skips,
+    /// Rows and columns of the one grid that the network works on: every level then has a learned field of its own size,
+    /// added to its first state, so that the network knows where on the globe it is. `None` = it knows no place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<[usize; 2]>,
 }
 
 /// Sizes of the encoder discriminator.
@@ -139,6 +145,7 @@ impl UNetConfig {
             embedding,
             padding: circular(),
             skips: Skips::Level,
+            position: None,
         }
     }
 
@@ -160,6 +167,7 @@ impl UNetConfig {
             embedding: 512,
             padding,
             skips: Skips::Block,
+            position: None,
         }
     }
 
@@ -204,6 +212,19 @@ impl UNetConfig {
             return wrong(format!(
                 "{c} channels cannot be split into {} groups",
                 self.groups
+            ));
+        }
+        if self.padding[1] == Padding::Pole {
+            return wrong(
+                "a pole lies beyond rows, not beyond columns: padding is [rows, columns]".into(),
+            );
+        }
+        if let Some([ny, nx]) = self.position
+            && (ny == 0 || nx == 0 || ny % self.divisor() != 0 || nx % self.divisor() != 0)
+        {
+            return wrong(format!(
+                "the sides of position ({ny} x {nx}) must be multiples of {}",
+                self.divisor()
             ));
         }
         if self.groups == 0 || self.heads == 0 {
@@ -264,6 +285,7 @@ impl EncoderConfig {
             embedding: self.embedding,
             padding: self.padding,
             skips: Skips::Level,
+            position: None,
         }
     }
 }

@@ -28,7 +28,11 @@ impl<'a> Init<'a> {
         Param::from_data(TensorData::new(values, shape), self.device)
     }
 
-    fn constant<const D: usize>(&self, value: f32, shape: [usize; D]) -> Param<Tensor<D>> {
+    pub(super) fn constant<const D: usize>(
+        &self,
+        value: f32,
+        shape: [usize; D],
+    ) -> Param<Tensor<D>> {
         self.param(vec![value; shape.iter().product()], shape)
     }
 

@@ -20,7 +20,7 @@ pub mod weights;
 pub use config::{EncoderConfig, Padding, Skips, UNetConfig};
 pub use denoiser::Denoiser;
 pub use encoder::Encoder;
-pub use tower::{HISTORY, HistoryTower};
+pub use tower::{HISTORY, HistoryTower, SEASON_CHANNELS, TowerOutput};
 pub use unet::UNet;
 
 #[cfg(test)]

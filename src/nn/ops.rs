@@ -30,9 +30,12 @@ pub(crate) fn convolution(
     padding: [Padding; 2],
 ) -> Tensor<4> {
     if is_flex(&x.device()) && !padding.contains(&Padding::Replicate) {
+        let halo = padding[0] == Padding::Pole && weight.dims()[2] == 3;
+        let x = if halo { across_the_poles(x) } else { x };
         let plan = conv::Plan {
             stride,
             circular: padding.map(|p| p == Padding::Circular),
+            halo,
         };
         return Tensor::from_dispatch(<Dispatch as NetworkOps>::convolution(
             x.into_dispatch(),
@@ -63,6 +66,10 @@ pub(crate) fn convolution_composed(
                 }
                 Padding::Circular => (n - 1, 0),
                 Padding::Replicate => (0, n - 1),
+                Padding::Pole => {
+                    x = across_the_poles(x);
+                    continue;
+                }
             };
             let first = x.clone().narrow(dim, before, 1);
             let last = x.clone().narrow(dim, after, 1);
@@ -71,6 +78,20 @@ pub(crate) fn convolution_composed(
     }
     let options = ConvOptions::new([stride, stride], zeros, [1, 1], 1);
     module::conv2d(x, weight, Some(bias), options)
+}
+
+/// A row before the first and one after the last: the outermost rows turned by half the columns, which is what lies
+/// across the poles. Folded pixels keep their place in the fold.
+fn across_the_poles(x: Tensor<4>) -> Tensor<4> {
+    let [_, _, rows, columns] = x.dims();
+    let half = columns / 2;
+    let turned = |row: usize| {
+        let line = x.clone().narrow(2, row, 1);
+        let east = line.clone().narrow(3, half, columns - half);
+        Tensor::cat(vec![east, line.narrow(3, 0, half)], 3)
+    };
+    let (south, north) = (turned(0), turned(rows - 1));
+    Tensor::cat(vec![south, x, north], 2)
 }
 
 /// Group normalisation, then `* scale + shift` by channel, then SiLU if asked for.

@@ -1,4 +1,4 @@
-//! The history tower: forecasts the mean of the next frame from the last ones.
+//! The history tower: forecasts the mean of the next frame from the last ones, and on the globe also how far it may be off.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -9,19 +9,41 @@ use super::unet::UNet;
 /// Frames that a discriminator sees at most: the last one and three before it.
 pub const HISTORY: usize = 4;
 
+/// Channels that tell the tower the day of the year: cosine, sine, and whether it is told at all.
+pub const SEASON_CHANNELS: usize = 3;
+
 /// Standard deviation of the increment between frames, in normalised units: the scale of the network's output.
 const INCREMENT: f32 = 0.4;
-/// The inverse of the data's standard deviation: the scale of the network's input.
+/// Scale of the frames at the input: data of std 0.5 enter with std 1.
 const INPUT: f32 = 2.0;
 
-/// `mu(h, m) = x_n + 0.4 U(h, mask)`, one set of weights for every history length m.
+/// `mu(h, m) = p x_n + 0.4 U(h, mask)`, one set of weights for every history length m.
+///
+/// A tower with one output keeps the last frame (p = 1) and adds an increment. A tower with more outputs stands where a
+/// day's half is forgotten by the next (p = 0.5); its other outputs are maps from which the spread of every wavelet
+/// coefficient is read.
 #[derive(Module, Debug)]
 pub struct HistoryTower {
-    /// The network U: 4 frames and 3 masks in, 1 field out, no noise embedding.
+    /// The network U: 4 frames, 3 masks and perhaps the season in, no noise embedding.
     pub unet: UNet,
+    season: bool,
+    maps: usize,
+}
+
+/// What a tower says.
+pub struct TowerOutput {
+    /// The forecast, `[batch, 1, y, x]`.
+    pub mean: Tensor<4>,
+    /// Maps of its spread, `[batch, bands, y, x]`; `None` for a tower with one output.
+    pub maps: Option<Tensor<4>>,
 }
 
 impl HistoryTower {
+    /// Input channels of a tower.
+    pub fn in_channels(season: bool) -> usize {
+        2 * HISTORY - 1 + if season { SEASON_CHANNELS } else { 0 }
+    }
+
     /// A tower with first weights of seed 0.
     pub fn new(config: &UNetConfig, device: &Device) -> Self {
         Self::seeded(config, 0, device)
@@ -31,18 +53,67 @@ impl HistoryTower {
     pub fn seeded(config: &UNetConfig, seed: u64, device: &Device) -> Self {
         Self {
             unet: UNet::seeded(config, seed, device),
+            season: config.in_channels == Self::in_channels(true),
+            maps: config.out_channels - 1,
         }
+    }
+
+    /// Whether it can be told the day of the year.
+    pub fn knows_season(&self) -> bool {
+        self.season
     }
 
     /// `history` `[batch, 4, y, x]` (normalised units, newest first) and the history length 0..=3 of each row (or one
     /// for all) to the forecast `[batch, 1, y, x]`. Frames beyond a row's history length are not looked at.
     pub fn forward(&self, history: Tensor<4>, m: &[usize]) -> Tensor<4> {
+        self.forecast(history, m, &[None]).mean
+    }
+
+    /// The same with the season of the frame to be forecast, a fraction of the year for each row (or one for all), `None`
+    /// where it is not told; and with the maps of the spread.
+    pub fn forecast(&self, history: Tensor<4>, m: &[usize], season: &[Option<f64>]) -> TowerOutput {
+        let [_, _, h, w] = history.dims();
         let last = history.clone().narrow(1, 0, 1);
+        let device = history.device();
+        let rows = history.dims()[0];
         let (frames, masks) = masked(history, m);
-        let u = self
-            .unet
-            .forward(Tensor::cat(vec![frames * INPUT, masks], 1), None);
-        last + u * INCREMENT
+        let mut inputs = vec![frames * INPUT, masks];
+        if self.season {
+            let values: Vec<f32> = (0..rows)
+                .flat_map(|row| season_channels(at(season, row)))
+                .collect();
+            let told = TensorData::new(values, [rows, SEASON_CHANNELS, 1, 1]);
+            let told = Tensor::<4>::from_data(told, &device);
+            inputs.push(told.expand([rows, SEASON_CHANNELS, h, w]));
+        }
+        let u = self.unet.forward(Tensor::cat(inputs, 1), None);
+        if self.maps == 0 {
+            return TowerOutput {
+                mean: last + u * INCREMENT,
+                maps: None,
+            };
+        }
+        TowerOutput {
+            mean: last * 0.5 + u.clone().narrow(1, 0, 1) * INCREMENT,
+            maps: Some(u.narrow(1, 1, self.maps)),
+        }
+    }
+}
+
+/// The value of a row in a list of one for each row or one for all.
+fn at(season: &[Option<f64>], row: usize) -> Option<f64> {
+    let i = if season.len() == 1 { 0 } else { row };
+    season.get(i).copied().flatten()
+}
+
+/// Cosine and sine of the year's turn, and that it is told.
+fn season_channels(season: Option<f64>) -> [f32; SEASON_CHANNELS] {
+    match season {
+        None => [0.0; SEASON_CHANNELS],
+        Some(fraction) => {
+            let (sin, cos) = (std::f64::consts::TAU * fraction).sin_cos();
+            [cos as f32, sin as f32, 1.0]
+        }
     }
 }
 

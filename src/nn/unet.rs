@@ -1,6 +1,6 @@
 //! The U-Net of the denoiser and of the history tower, and its encoder half.
 
-use burn::module::Module;
+use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
 use super::config::{Skips, UNetConfig};
@@ -52,6 +52,8 @@ pub(crate) struct Trunk {
     pub embedding: Option<Embedding>,
     pub stem: Conv,
     pub levels: Vec<Level>,
+    /// Learned fields added to the first state of each level, `[1, channels, y, x]`; none without a fixed grid.
+    pub positions: Vec<Param<Tensor<4>>>,
     patch: usize,
 }
 
@@ -83,6 +85,14 @@ impl Trunk {
             embedding,
             stem,
             levels,
+            positions: config.position.map_or_else(Vec::new, |[ny, nx]| {
+                (0..=last)
+                    .map(|i| {
+                        let side = config.patch << i;
+                        init.constant(0.0, [1, config.channels[i], ny / side, nx / side])
+                    })
+                    .collect()
+            }),
             patch: config.patch,
         }
     }
@@ -100,9 +110,12 @@ impl Trunk {
         };
         let mut x = self.stem.forward(unshuffle(x, self.patch));
         let mut states = Vec::with_capacity(self.levels.len());
-        for level in &self.levels {
+        for (i, level) in self.levels.iter().enumerate() {
             if let Some(enter) = &level.enter {
                 x = enter.forward(x);
+            }
+            if let Some(position) = self.positions.get(i) {
+                x = x + position.val();
             }
             let mut own = vec![x.clone()];
             for i in 0..level.blocks.len() {

@@ -124,6 +124,7 @@ impl LaneStream {
             residual: t.dynamics.residual().unwrap_or(f64::NAN) / data_std,
             std_ratio: (t.square / t.cells).sqrt() / data_std,
             frames: self.contributions.len(),
+            rain: None,
         }
     }
 }

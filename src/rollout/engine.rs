@@ -2,12 +2,17 @@
 
 use burn::tensor::{Tensor, TensorData};
 
+use crate::data::{Amounts, Normaliser};
 use crate::device::ComputeDevice;
 use crate::diffusion::encoder::EncoderGuide;
 use crate::diffusion::two_tower::{Forecast, TwoTower};
-use crate::diffusion::{Denoise, Discriminate};
+use crate::diffusion::wavelet::WaveletBasis;
+use crate::diffusion::wavelet_tower::{
+    ForecastSpread, SpreadForecast, WaveletTables, WaveletTower, log_variance,
+};
+use crate::diffusion::{Context, Control, Denoise, Discriminate};
 use crate::error::{Result, UserError};
-use crate::model::{Model, ModelCard};
+use crate::model::{Fields, Model, ModelCard};
 use crate::nn::{Denoiser, Encoder, HistoryTower, weights};
 use crate::sim;
 
@@ -28,11 +33,13 @@ pub struct Engine {
     /// The image model.
     pub denoiser: Denoiser,
     /// The two-tower discriminator, if the model has it.
-    pub two_tower: Option<TwoTower<HistoryTower>>,
+    pub two_tower: Option<Box<dyn Control>>,
     /// The paper's discriminator, if the model has it.
     pub encoder: Option<EncoderGuide>,
     /// The solver that continues a rollout as truth.
     pub solver: sim::Solver,
+    /// Physical values to normalised ones and back.
+    pub normaliser: Normaliser,
 }
 
 impl Denoise for Denoiser {
@@ -48,6 +55,55 @@ impl Forecast for HistoryTower {
     }
 }
 
+impl ForecastSpread for HistoryTower {
+    fn forecast(
+        &self,
+        history: &Tensor<4>,
+        context: Context,
+        basis: &WaveletBasis,
+    ) -> SpreadForecast {
+        let out = HistoryTower::forecast(self, history.clone(), &[context.m], &[context.season]);
+        SpreadForecast {
+            log_variance: log_variance(out.maps, &out.mean, basis),
+            mean: out.mean,
+        }
+    }
+}
+
+/// The normalisation of a model.
+///
+/// # Errors
+/// Tables that do not fit the card.
+pub fn normaliser(card: &ModelCard, fields: Option<&Fields>) -> Result<Normaliser> {
+    let (Some(globe), Some(fields)) = (&card.data.globe, fields) else {
+        return Ok(Normaliser::Scale(card.data.scale as f32));
+    };
+    let shape = [globe.grid.ny(), globe.grid.nx];
+    let table = |name: &str| Ok(fields.get(name, &shape)?.to_vec());
+    let amounts = Amounts {
+        transform: globe.transform,
+        dry: globe.dry,
+        mean: table("mean")?,
+        std: table("std")?,
+        cap: table("cap")?,
+    };
+    amounts.validate(globe.grid.len())?;
+    Ok(Normaliser::Amounts(std::sync::Arc::new(amounts)))
+}
+
+/// The tables of the wavelet closed form.
+fn wavelet_tables(fields: &Fields, [ny, nx]: [usize; 2]) -> Result<WaveletTables> {
+    let by_length = |name: &str| -> Result<Vec<Vec<f32>>> {
+        let all = fields.get(name, &[HISTORY, ny, nx])?;
+        Ok(all.chunks_exact(ny * nx).map(<[f32]>::to_vec).collect())
+    };
+    Ok(WaveletTables {
+        power: fields.get("power", &[ny, nx])?.to_vec(),
+        beta: by_length("beta")?,
+        spread: by_length("spread")?,
+    })
+}
+
 impl Engine {
     /// Puts a model on a device.
     ///
@@ -56,6 +112,11 @@ impl Engine {
     pub fn new(model: &Model, compute: ComputeDevice) -> Result<Self> {
         let card = model.card.clone();
         let device = &compute.device;
+        let fields = match &model.fields {
+            Some(bytes) => Some(Fields::read(bytes, &format!("of the model {}", card.name))?),
+            None => None,
+        };
+        let normaliser = normaliser(&card, fields.as_ref())?;
         let denoiser = weights::load(
             Denoiser::new(&card.denoiser.network, card.denoiser.sigma_data, device),
             &model.denoiser,
@@ -70,7 +131,21 @@ impl Engine {
                     &t.weights,
                     device,
                 )?;
-                Some(TwoTower::new(tower, t.calibration.clone(), device)?)
+                let control: Box<dyn Control> = match (&t.calibration, &t.wavelet, &fields) {
+                    (Some(c), _, _) => Box::new(TwoTower::new(tower, c.clone(), device)?),
+                    (None, Some(w), Some(f)) => {
+                        let tables = wavelet_tables(f, w.shape)?;
+                        Box::new(WaveletTower::new(tower, w.clone(), &tables, device)?)
+                    }
+                    _ => {
+                        return Err(UserError::new(
+                            format!("The model {} cannot be used", card.name),
+                            "its two-tower discriminator has no calibration",
+                            "run `eddyscope train calibrate` again for this model",
+                        ));
+                    }
+                };
+                Some(control)
             }
             _ => None,
         };
@@ -86,6 +161,7 @@ impl Engine {
         Ok(Self {
             model_hash: model.hash(),
             solver: sim::Solver::new(&params)?,
+            normaliser,
             card,
             compute,
             denoiser,
@@ -110,7 +186,9 @@ impl Engine {
     /// A model without it.
     pub fn discriminator(&self, kind: DiscriminatorKind) -> Result<&dyn Discriminate> {
         let found: Option<&dyn Discriminate> = match kind {
-            DiscriminatorKind::TwoTower => self.two_tower.as_ref().map(|d| d as _),
+            DiscriminatorKind::TwoTower => {
+                self.two_tower.as_deref().map(|d| d as &dyn Discriminate)
+            }
             DiscriminatorKind::Encoder => self.encoder.as_ref().map(|d| d as _),
         };
         found.ok_or_else(|| {
@@ -160,6 +238,7 @@ impl Engine {
             rmse_band: (t.rmse_band[0], t.rmse_band[1]),
             device: self.compute.name.clone(),
             model_hash: self.model_hash.clone(),
+            globe: None,
         }
     }
 }

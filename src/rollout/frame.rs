@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::settings::Settings;
+use crate::data::Date;
 
 /// D seen along the denoising of one frame (figure 2 of the paper), for one member.
 #[derive(Debug, Clone, Default)]
@@ -28,15 +29,35 @@ pub struct LaneStats {
     pub dynamics_skill: f64,
 }
 
+/// Figures read off one day of one lane on the globe (mean over members; means are area-weighted).
+#[derive(Debug, Clone, Default)]
+pub struct RainStats {
+    /// Global mean, mm/day.
+    pub global_mean: f64,
+    /// Share of the area with at least 0.1 mm/day.
+    pub wet_fraction: f64,
+    /// 75th, 90th, 95th, 99th and 99.9th percentile over cells, mm/day.
+    pub percentiles: [f64; 5],
+    /// Zonal mean of member 0, mm/day, south to north.
+    pub zonal_mean: Vec<f32>,
+    /// Cells held at their cap, all members together.
+    pub capped: usize,
+}
+
 /// Frames of one lane at one time.
 #[derive(Debug, Clone)]
 pub struct LaneFrame {
     /// One row-major `(y, x)` array per member, physical units.
     pub members: Vec<Arc<[f32]>>,
-    /// Hovmoeller row of member 0: mean over the 10 central rows (y), one value per x, physical units.
+    /// Hovmoeller row of member 0: mean over the 10 central rows (y), on the globe over 10S-10N; one value per x, physical
+    /// units.
     pub hovmoeller: Arc<[f32]>,
     /// Figures.
     pub stats: LaneStats,
+    /// Figures of rain, on the globe.
+    pub rain: Option<Arc<RainStats>>,
+    /// Day that the recording shows here (truth lane on the globe).
+    pub recorded: Option<Date>,
     /// How the discriminator saw the sampling of member 0 (empty for lanes without a sampler).
     pub trace: Arc<DenoisingTrace>,
 }
@@ -46,8 +67,10 @@ pub struct LaneFrame {
 pub struct FrameSet {
     /// Frame number: 0..=3 are the start frames, 4 the first generated one.
     pub index: usize,
-    /// Time in the solver's unit, 0 at the last start frame.
+    /// Time in the solver's unit (days on the globe), 0 at the last start frame.
     pub time: f64,
+    /// Date of the frame, on the globe.
+    pub date: Option<Date>,
     /// By [`super::settings::LaneKind::index`]; `None` where the lane was off.
     pub lanes: [Option<LaneFrame>; 4],
     /// The settings that made it. A slider may have moved during the frame: these are those in force at its last step.
@@ -73,4 +96,25 @@ pub struct LaneDiagnostics {
     pub std_ratio: f64,
     /// Number of generated frames that entered.
     pub frames: usize,
+    /// Figures of rain over the rollout so far, on the globe.
+    pub rain: Option<Arc<RainFigures>>,
+}
+
+/// Figures of rain over a rollout so far, each to be held against [`crate::model::card::RainTruth`].
+#[derive(Debug, Clone, Default)]
+pub struct RainFigures {
+    /// Global mean, mm/day.
+    pub global_mean: f64,
+    /// Share of the area with at least 0.1 mm/day.
+    pub wet_fraction: f64,
+    /// 75th, 90th, 95th, 99th and 99.9th percentile over cells and days, mm/day.
+    pub percentiles: [f64; 5],
+    /// Autocorrelation of anomalies at lags 0..=10, mean over 20S-20N (NaN until there are enough frames).
+    pub tropics_acf: Vec<f64>,
+    /// Autocorrelation of the global mean at lags 0..=10.
+    pub global_acf: Vec<f64>,
+    /// Zonal mean, mm/day, south to north.
+    pub zonal_mean: Vec<f64>,
+    /// Share of cells held at their cap.
+    pub capped: f64,
 }

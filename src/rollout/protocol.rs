@@ -9,6 +9,9 @@ use crate::error::UserError;
 
 use super::frame::{FrameSet, LaneDiagnostics};
 use super::settings::{LaneKind, RolloutSpec, Settings};
+use crate::data::{Calendar, Date};
+use crate::field::Globe;
+use crate::model::card::RainTruth;
 
 /// What the window asks of the worker.
 #[derive(Debug, Clone)]
@@ -100,6 +103,29 @@ pub struct ModelFacts {
     pub device: String,
     /// Hash of the model's weights (sha256, hex).
     pub model_hash: String,
+    /// The globe, if the model's world is one.
+    pub globe: Option<Arc<GlobeFacts>>,
+}
+
+/// Facts about a model on the globe.
+#[derive(Debug, Clone)]
+pub struct GlobeFacts {
+    /// The grid.
+    pub grid: Globe,
+    /// The calendar of dates.
+    pub calendar: Calendar,
+    /// Mean of each calendar month, mm/day, `[12][ny * nx]`.
+    pub climatology: Vec<Arc<[f32]>>,
+    /// 90th percentile of each calendar month, mm/day, `[12][ny * nx]`.
+    pub climatology_p90: Vec<Arc<[f32]>>,
+    /// What rain looks like.
+    pub truth: RainTruth,
+    /// Whether the discriminator can be told the day of the year.
+    pub knows_season: bool,
+    /// Name of the recording that the truth lane shows ("SPEEDY T30, 2059-2060").
+    pub recording: String,
+    /// First and last day of the recording.
+    pub recorded: (Date, Date),
 }
 
 /// Frames of the rollout on screen, shared with the window: appended by the worker, read by the window.

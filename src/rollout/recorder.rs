@@ -40,6 +40,8 @@ impl Recorder {
                 dynamics_skill: f64::NAN,
                 ..plain_stats(members)
             },
+            rain: None,
+            recorded: None,
             trace: Arc::default(),
         }
     }
@@ -70,6 +72,8 @@ impl Recorder {
             hovmoeller: hovmoeller_row(&members[0], engine.side(), engine.side()).into(),
             members,
             stats,
+            rain: None,
+            recorded: None,
             trace: Arc::new(trace),
         };
         (frame, blow_up)

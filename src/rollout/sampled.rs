@@ -6,7 +6,7 @@ use std::time::Instant;
 use burn::tensor::Tensor;
 
 use crate::diffusion::sampler::{Evaluation, Sampler, StepContext};
-use crate::diffusion::{Conditioned, to_vec};
+use crate::diffusion::{Conditioned, Context, to_vec};
 use crate::error::{Result, UserError};
 use crate::random::{NoiseKey, Stream};
 
@@ -116,7 +116,8 @@ impl FrameInProgress {
         } else if self.conditioned_for != Some(wanted) {
             let began = Instant::now();
             let discriminator = engine.discriminator(wanted.0)?;
-            self.conditioned = Some(discriminator.condition(&self.history, wanted.1));
+            self.conditioned =
+                Some(discriminator.condition(&self.history, Context::history(wanted.1)));
             self.conditioned_for = Some(wanted);
             self.guidance_seconds += began.elapsed().as_secs_f64();
         }
@@ -224,7 +225,7 @@ pub fn forecaster_frame(engine: &Engine, lanes: &Lanes, m: usize) -> Result<Vec<
     let rows = lanes.members();
     let out = two_tower.forecast_with_noise(
         &engine.tensor(history, rows, HISTORY),
-        lanes.history_length(m),
+        Context::history(lanes.history_length(m)),
         engine.tensor(noise, rows, 1),
     );
     Ok(to_vec(out)

@@ -211,6 +211,7 @@ impl<'a> Session<'a> {
             frames.push(Arc::new(FrameSet {
                 index,
                 time: (index as f64 + 1.0 - count as f64) * interval,
+                date: None,
                 lanes,
                 settings: Arc::clone(&version.settings),
                 generation: version.generation,
@@ -404,6 +405,7 @@ impl<'a> Session<'a> {
         let set = Arc::new(FrameSet {
             index,
             time: (index as f64 + 1.0 - self.lanes.start_frames as f64) * interval,
+            date: None,
             lanes,
             settings: Arc::clone(&version.settings),
             generation: version.generation,

@@ -64,6 +64,8 @@ pub struct GuidanceSettings {
     pub sigma_hi: f32,
     /// Which discriminator.
     pub discriminator: DiscriminatorKind,
+    /// Whether the discriminator is told the day of the year (on the globe, where it can be).
+    pub season: bool,
 }
 
 impl Default for GuidanceSettings {
@@ -74,6 +76,7 @@ impl Default for GuidanceSettings {
             sigma_lo: 0.0,
             sigma_hi: 1000.0,
             discriminator: DiscriminatorKind::TwoTower,
+            season: false,
         }
     }
 }
@@ -195,8 +198,11 @@ pub struct RolloutSpec {
     pub seed: u64,
     /// Ensemble members, 1..=64.
     pub members: usize,
-    /// File with start frames; without it the solver makes a start from the seed.
+    /// File with start frames; without it the solver makes a start from the seed. On the globe a file of daily
+    /// precipitation: the recording that gives the start and goes on as truth, instead of the shipped one.
     pub start_file: Option<std::path::PathBuf>,
+    /// Date of the last start frame (on the globe); without it the seed chooses a day of the recording.
+    pub start_date: Option<crate::data::Date>,
 }
 
 impl Default for RolloutSpec {
@@ -205,6 +211,7 @@ impl Default for RolloutSpec {
             seed: 0,
             members: 1,
             start_file: None,
+            start_date: None,
         }
     }
 }

@@ -107,6 +107,7 @@ pub fn assemble(
             validation_runs: config.data.validation_runs,
             frames: config.data.frames,
             scale: data.normalisation().scale,
+            globe: None,
         },
         denoiser: DenoiserCard {
             weights: "denoiser.safetensors".into(),
@@ -128,7 +129,9 @@ pub fn assemble(
                 parts.tower,
                 &format!("eddyscope train discriminator --kind two-tower --config {file}"),
             )?,
-            calibration,
+            calibration: Some(calibration),
+            wavelet: None,
+            season: false,
         }),
         encoder: match parts.encoder {
             Some(path) => Some(EncoderCard {

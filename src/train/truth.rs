@@ -102,6 +102,7 @@ pub fn measure(
             .into_iter()
             .take_while(|p| p.is_finite())
             .collect(),
+        rain: None,
     })
 }
 

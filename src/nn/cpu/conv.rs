@@ -25,6 +25,9 @@ pub(crate) struct Plan {
     pub stride: usize,
     /// Whether rows (y) and columns (x) wrap around; zeros lie outside otherwise.
     pub circular: [bool; 2],
+    /// Whether the input already has the row before its first and the one after its last; they give no output of their
+    /// own.
+    pub halo: bool,
 }
 
 /// Sizes of one convolution.
@@ -49,7 +52,7 @@ impl Geometry {
             cout: weight[0],
             h: x[2],
             w: x[3],
-            ho: x[2].div_ceil(plan.stride),
+            ho: (x[2] - if plan.halo { 2 } else { 0 }).div_ceil(plan.stride),
             wo: x[3].div_ceil(plan.stride),
         }
     }
@@ -101,15 +104,17 @@ impl Taps {
             };
         }
         let stride = g.plan.stride;
+        // Row before the first one that the kernel is centred on.
+        let before = if g.plan.halo { 0 } else { -1 };
         // Input rows needed, one after another; with stride 2 the three kernel rows lie in separate blocks.
         let lines: Vec<Option<usize>> = if stride == 1 {
             (0..rows + 2)
-                .map(|r| Geometry::source((start + r) as isize - 1, g.h, g.plan.circular[0]))
+                .map(|r| Geometry::source((start + r) as isize + before, g.h, g.plan.circular[0]))
                 .collect()
         } else {
             (0..3)
                 .flat_map(|ky| (0..rows).map(move |r| (start + r) * stride + ky))
-                .map(|r| Geometry::source(r as isize - 1, g.h, g.plan.circular[0]))
+                .map(|r| Geometry::source(r as isize + before, g.h, g.plan.circular[0]))
                 .collect()
         };
         let plane = lines.len() * g.wo;
@@ -292,7 +297,11 @@ pub(crate) fn backward_input(
     let (grad, weight) = (grad.to_contiguous(), weight.to_contiguous());
     let wd = dims4(&weight);
     let g = Geometry {
-        plan: Plan { stride: 1, ..plan },
+        plan: Plan {
+            stride: 1,
+            halo: false,
+            ..plan
+        },
         cin: wd[0],
         cout: wd[1],
         ho: xd[2],
@@ -301,17 +310,18 @@ pub(crate) fn backward_input(
     };
     let kernel = kernel_rows(values(&weight), wd, true);
     let spread;
-    let full = if plan.stride == 1 {
+    let full = if plan.stride == 1 && !plan.halo {
         values(&grad)
     } else {
-        spread = spread_out(&grad, xd[2], xd[3], plan.stride);
+        spread = spread_out(&grad, xd[2], xd[3], plan);
         &spread
     };
     tensor(convolve(full, &kernel, None, &g), &xd)
 }
 
-/// Puts the gradient of a strided convolution on the input's grid, zeros between.
-fn spread_out(grad: &FlexTensor, h: usize, w: usize, stride: usize) -> Vec<f32> {
+/// Puts the gradient of a convolution on the input's grid, each value where its kernel was centred, zeros between.
+fn spread_out(grad: &FlexTensor, h: usize, w: usize, plan: Plan) -> Vec<f32> {
+    let (stride, first) = (plan.stride, usize::from(plan.halo));
     let [batch, channels, ho, wo] = dims4(grad);
     let mut out = vec![0.0f32; batch * channels * h * w];
     for (plane, image) in out
@@ -320,7 +330,7 @@ fn spread_out(grad: &FlexTensor, h: usize, w: usize, stride: usize) -> Vec<f32> 
     {
         for (y, line) in image.chunks_exact(wo).enumerate() {
             for (x, value) in line.iter().enumerate() {
-                plane[y * stride * w + x * stride] = *value;
+                plane[(first + y * stride) * w + x * stride] = *value;
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The kernels for the CPU against burn's own operations: values and every gradient.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use super::super::config::Padding;
 use super::super::ops;
@@ -44,6 +44,8 @@ fn convolution_agrees_with_burn() {
                     [Padding::Circular; 2],
                     [Padding::Zeros; 2],
                     [Padding::Zeros, Padding::Circular],
+                    [Padding::Pole, Padding::Circular],
+                    [Padding::Pole, Padding::Zeros],
                 ] {
                     if kernel == 1 && stride == 2 {
                         continue;
@@ -91,6 +93,33 @@ fn replicate_padding_repeats_the_edge() {
         }
     }
     assert!((out[0] - expected).abs() < 1e-5);
+}
+
+/// Across a pole lies the same row, half the way around: a fault that a turn of the globe or a mirror image of the rows
+/// would show.
+#[test]
+fn pole_padding_crosses_the_pole() {
+    let device = Device::flex();
+    let (h, w) = (3, 8);
+    let x = Tensor::<4>::from_data(noise([1, 1, h, w], 1), &device);
+    let field = values(x.clone());
+    // A kernel that looks at the row before (or after) alone, straight on.
+    for (tap, row, beyond) in [(1, 0, 0), (7, h - 1, h - 1)] {
+        let mut kernel = vec![0.0; 9];
+        kernel[tap] = 1.0;
+        let weight = Tensor::<4>::from_data(TensorData::new(kernel, [1, 1, 3, 3]), &device);
+        let padding = [Padding::Pole, Padding::Circular];
+        let out = values(ops::convolution(
+            x.clone(),
+            weight,
+            Tensor::zeros([1], &device),
+            1,
+            padding,
+        ));
+        for i in 0..w {
+            assert_eq!(out[row * w + i], field[beyond * w + (i + w / 2) % w]);
+        }
+    }
 }
 
 #[test]
