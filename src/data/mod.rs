@@ -9,6 +9,9 @@
 //! | [`dataset`] | runs, normalisation, split, batches |
 //! | [`amounts`] | amounts of precipitation to normalised values and back |
 //! | [`calendar`] | dates in the calendars of climate data |
+//! | [`rain`] | daily precipitation from NetCDF files of many kinds, read lazily |
+//! | [`regrid`] | conservative regridding between grids of the globe |
+//! | [`recording`] | recorded days on a model's grid: files, and the clip that is shipped |
 //! | [`augment`] | the symmetries of the torus, crops |
 //! | [`pairs`] | positive and negative pairs for a discriminator |
 
@@ -21,6 +24,9 @@ pub mod netcdf_read;
 pub mod netcdf_write;
 pub mod npy;
 pub mod pairs;
+pub mod rain;
+pub mod recording;
+pub mod regrid;
 pub mod series;
 pub mod start;
 #[cfg(test)]
