@@ -186,6 +186,8 @@ fn frame(index: usize, script: &Script) -> FrameSet {
             DenoisingTrace::default()
         };
         Some(LaneFrame {
+            rain: None,
+            recorded: None,
             members,
             hovmoeller: row.into(),
             stats: LaneStats {
@@ -206,6 +208,7 @@ fn frame(index: usize, script: &Script) -> FrameSet {
         })
     });
     FrameSet {
+        date: None,
         index,
         time: (index as f64 - 3.0) * INTERVAL,
         lanes,
@@ -250,6 +253,7 @@ fn diagnostics(kind: LaneKind, frames: usize) -> LaneDiagnostics {
         LaneKind::Forecaster => (truth.iter().map(|v| v * 1.01).collect(), 0.551, 0.992),
     };
     LaneDiagnostics {
+        rain: None,
         acf,
         dynamics_skill: skill,
         a,
@@ -264,6 +268,7 @@ pub fn facts() -> ModelFacts {
         1.0, 0.920, 0.782, 0.631, 0.496, 0.386, 0.302, 0.239, 0.193, 0.159, 0.133,
     ];
     ModelFacts {
+        globe: None,
         name: "vorticity".into(),
         quantity: "vorticity".into(),
         units: "1/T".into(),
