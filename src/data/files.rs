@@ -61,7 +61,7 @@ pub(super) fn read_error(path: &Path, error: &io::Error) -> UserError {
     }
 }
 
-fn write_error(path: &Path, error: &io::Error) -> UserError {
+pub(super) fn write_error(path: &Path, error: &io::Error) -> UserError {
     let headline = format!("Cannot write {}", path.display());
     let parent = folder_of(path);
     match error.kind() {

@@ -10,6 +10,7 @@
 //! | [`amounts`] | amounts of precipitation to normalised values and back |
 //! | [`calendar`] | dates in the calendars of climate data |
 //! | [`rain`] | daily precipitation from NetCDF files of many kinds, read lazily |
+//! | [`rain_stream`] | a NetCDF file that grows day by day |
 //! | [`regrid`] | conservative regridding between grids of the globe |
 //! | [`recording`] | recorded days on a model's grid: files, and the clip that is shipped |
 //! | [`augment`] | the symmetries of the torus, crops |
@@ -25,6 +26,7 @@ pub mod netcdf_write;
 pub mod npy;
 pub mod pairs;
 pub mod rain;
+pub mod rain_stream;
 pub mod recording;
 pub mod regrid;
 pub mod series;
