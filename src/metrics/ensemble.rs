@@ -1,5 +1,7 @@
 //! Figures of ensembles: B members against one truth.
 
+use super::weights::Weights;
+
 /// Continuous ranked probability score, mean over cells.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Crps {
@@ -11,19 +13,24 @@ pub struct Crps {
 
 /// CRPS in `O(B log B)` a cell. `None` without members or cells, where sizes differ, or where a value is not finite.
 pub fn crps(members: &[&[f32]], truth: &[f32]) -> Option<Crps> {
+    weighted_crps(members, truth, Weights::EVEN)
+}
+
+/// [`crps`] with weights; `None` also where they do not fit the cells.
+pub fn weighted_crps(members: &[&[f32]], truth: &[f32], weights: Weights) -> Option<Crps> {
     let b = members.len() as f64;
-    let (mut error, mut spread) = (0.0, 0.0);
-    for_each_cell(members, truth, |x, y| {
+    let (mut error, mut spread, mut cells) = (0.0, 0.0, 0.0);
+    for_each_cell(members, truth, weights, |x, y, weight| {
         x.sort_by(f64::total_cmp);
-        error += x.iter().map(|v| (v - y).abs()).sum::<f64>() / b;
+        error += weight * x.iter().map(|v| (v - y).abs()).sum::<f64>() / b;
         // sum_b sum_b' |x_b - x_b'| = 2 sum_i (2 i + 1 - B) x_(i), i from 0, sorted.
-        spread += x
-            .iter()
-            .enumerate()
-            .map(|(i, v)| 2.0 * (2.0 * i as f64 + 1.0 - b) * v)
-            .sum::<f64>();
+        spread += weight
+            * x.iter()
+                .enumerate()
+                .map(|(i, v)| 2.0 * (2.0 * i as f64 + 1.0 - b) * v)
+                .sum::<f64>();
+        cells += weight;
     })?;
-    let cells = truth.len() as f64;
     Some(Crps {
         biased: (error - spread / (2.0 * b * b)) / cells,
         fair: (members.len() > 1).then(|| (error - spread / (2.0 * b * (b - 1.0))) / cells),
@@ -43,22 +50,29 @@ impl SpreadSkill {
     /// Adds one start date. Ignored, and `false`, where [`crps`] would be undefined, with fewer than two members, or with
     /// another number of members than before.
     pub fn push(&mut self, members: &[&[f32]], truth: &[f32]) -> bool {
+        self.push_weighted(members, truth, Weights::EVEN)
+    }
+
+    /// [`SpreadSkill::push`] with weights; ignored also where they do not fit the cells.
+    pub fn push_weighted(&mut self, members: &[&[f32]], truth: &[f32], weights: Weights) -> bool {
         let b = members.len();
         if b < 2 || (self.members != 0 && self.members != b) {
             return false;
         }
-        let (mut spread2, mut skill2) = (0.0, 0.0);
-        let done = for_each_cell(members, truth, |x, y| {
+        let (mut spread2, mut skill2, mut cells) = (0.0, 0.0, 0.0);
+        let done = for_each_cell(members, truth, weights, |x, y, weight| {
             let mean = x.iter().sum::<f64>() / b as f64;
-            spread2 += x.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (b as f64 - 1.0);
-            skill2 += (y - mean).powi(2);
+            spread2 +=
+                weight * x.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (b as f64 - 1.0);
+            skill2 += weight * (y - mean).powi(2);
+            cells += weight;
         });
         if done.is_none() {
             return false;
         }
         self.spread2 += spread2;
         self.skill2 += skill2;
-        self.cells += truth.len() as f64;
+        self.cells += cells;
         self.members = b;
         true
     }
@@ -85,7 +99,7 @@ impl SpreadSkill {
 /// ranks it could have, so that a field of ties (no rain anywhere) is flat. `None` as in [`crps`].
 pub fn rank_histogram(members: &[&[f32]], truth: &[f32]) -> Option<Vec<f64>> {
     let mut counts = vec![0.0; members.len() + 1];
-    for_each_cell(members, truth, |x, y| {
+    for_each_cell(members, truth, Weights::EVEN, |x, y, _| {
         let below = x.iter().filter(|&&v| v < y).count();
         let ties = x.iter().filter(|&&v| v == y).count();
         for count in &mut counts[below..=below + ties] {
@@ -95,15 +109,17 @@ pub fn rank_histogram(members: &[&[f32]], truth: &[f32]) -> Option<Vec<f64>> {
     Some(counts)
 }
 
-/// Calls `visit(members' values, truth)` for every cell.
+/// Calls `visit(members' values, truth, weight)` for every cell.
 fn for_each_cell(
     members: &[&[f32]],
     truth: &[f32],
-    mut visit: impl FnMut(&mut [f64], f64),
+    weights: Weights,
+    mut visit: impl FnMut(&mut [f64], f64, f64),
 ) -> Option<()> {
     let unfit = |m: &&[f32]| m.len() != truth.len() || m.iter().any(|v| !v.is_finite());
     if members.is_empty()
         || truth.is_empty()
+        || !weights.fit(truth.len())
         || truth.iter().any(|v| !v.is_finite())
         || members.iter().any(unfit)
     {
@@ -114,7 +130,7 @@ fn for_each_cell(
         for (value, member) in values.iter_mut().zip(members) {
             *value = f64::from(member[cell]);
         }
-        visit(&mut values, f64::from(y));
+        visit(&mut values, f64::from(y), weights.of(cell));
     }
     Some(())
 }

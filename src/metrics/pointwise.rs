@@ -1,12 +1,29 @@
 //! Figures of values that do not look at neighbours in space or time.
 
+use super::weights::Weights;
+
 /// `sqrt(<mean_n (y_n - x_n)^2>)`. `None` without values, or where the two differ in shape.
 pub fn rmse(truth: &[&[f32]], model: &[&[f32]]) -> Option<f64> {
-    let mut sum = 0.0;
-    let mut count = 0.0;
-    for (y, x) in pairs(truth, model)? {
-        sum += (f64::from(y) - f64::from(x)).powi(2);
-        count += 1.0;
+    weighted_rmse(truth, model, Weights::EVEN)
+}
+
+/// [`rmse`] with weights; `None` also where they do not fit the frames.
+pub fn weighted_rmse(truth: &[&[f32]], model: &[&[f32]], weights: Weights) -> Option<f64> {
+    let alike = truth.len() == model.len()
+        && truth
+            .iter()
+            .zip(model)
+            .all(|(y, x)| y.len() == x.len() && weights.fit(y.len()));
+    if !alike {
+        return None;
+    }
+    let (mut sum, mut count) = (0.0, 0.0);
+    for (y, x) in truth.iter().zip(model) {
+        for (cell, (&y, &x)) in y.iter().zip(x.iter()).enumerate() {
+            let weight = weights.of(cell);
+            sum += weight * (f64::from(y) - f64::from(x)).powi(2);
+            count += weight;
+        }
     }
     (count > 0.0).then(|| (sum / count).sqrt())
 }
@@ -20,8 +37,21 @@ pub fn bias_map(truth: &[&[f32]], model: &[&[f32]]) -> Option<Vec<f64>> {
 
 /// `<|bias|>`, see [`bias_map`].
 pub fn mean_absolute_bias(truth: &[&[f32]], model: &[&[f32]]) -> Option<f64> {
+    weighted_absolute_bias(truth, model, Weights::EVEN)
+}
+
+/// [`mean_absolute_bias`] with weights; `None` also where they do not fit the frames.
+pub fn weighted_absolute_bias(truth: &[&[f32]], model: &[&[f32]], weights: Weights) -> Option<f64> {
     let map = bias_map(truth, model)?;
-    Some(map.iter().map(|b| b.abs()).sum::<f64>() / map.len() as f64)
+    if !weights.fit(map.len()) {
+        return None;
+    }
+    let (mut sum, mut count) = (0.0, 0.0);
+    for (cell, bias) in map.iter().enumerate() {
+        sum += weights.of(cell) * bias.abs();
+        count += weights.of(cell);
+    }
+    (count > 0.0).then(|| sum / count)
 }
 
 /// Standard deviation over all cells and frames (denominator: their number). `None` without values.
@@ -71,17 +101,4 @@ fn mean_map(frames: &[&[f32]]) -> Option<Vec<f64>> {
         *m /= frames.len() as f64;
     }
     Some(mean)
-}
-
-/// All pairs of values of two series of one shape.
-fn pairs<'a>(
-    a: &'a [&'a [f32]],
-    b: &'a [&'a [f32]],
-) -> Option<impl Iterator<Item = (f32, f32)> + 'a> {
-    let alike = a.len() == b.len() && a.iter().zip(b).all(|(p, q)| p.len() == q.len());
-    alike.then(|| {
-        a.iter()
-            .zip(b)
-            .flat_map(|(p, q)| p.iter().copied().zip(q.iter().copied()))
-    })
 }
