@@ -38,9 +38,9 @@ pub struct CalibrateArgs {
     /// Weights of the encoder discriminator, if there is one
     #[arg(long)]
     pub encoder: Option<PathBuf>,
-    /// Use the runs of this NetCDF file instead of simulating them
-    #[arg(long)]
-    pub data: Option<PathBuf>,
+    /// The data that the networks were trained on, if they were not simulated
+    #[arg(long, value_name = "FILES", num_args = 1..)]
+    pub data: Vec<PathBuf>,
     /// Suggested guidance strength of the encoder
     #[arg(long, default_value_t = 1.0)]
     pub encoder_suggested: f32,
@@ -71,7 +71,7 @@ pub fn run(args: &CalibrateArgs) -> Result<u8> {
         denoiser: &args.denoiser,
         tower: &args.tower,
         encoder: args.encoder.as_deref(),
-        data: args.data.as_deref(),
+        data: &args.data,
         encoder_strength: (args.encoder_suggested, args.encoder_usable),
         two_tower_strength: (1.0, 1.5),
     };

@@ -41,9 +41,10 @@ pub struct TrainArgs {
     /// Folder for checkpoint, log and weights (default: runs/NAME)
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Train on the runs of this file (one run = one member) instead of simulating them
-    #[arg(long, value_name = "FILE.nc")]
-    pub data: Option<PathBuf>,
+    /// Train on these files: runs of vorticity (one file, one run = one member) instead of simulating them, or daily
+    /// precipitation (several files or quoted patterns make one series)
+    #[arg(long, value_name = "FILES", num_args = 1..)]
+    pub data: Vec<PathBuf>,
     /// Number of steps (default: the training file's)
     #[arg(long, value_name = "N")]
     pub steps: Option<usize>,
@@ -85,7 +86,7 @@ impl From<DiscriminatorKind> for Target {
 /// written, or a training that diverged.
 pub fn run(target: Target, args: &TrainArgs) -> Result<u8> {
     let config = TrainConfig::read(&args.config)?;
-    let file = args.data.as_deref();
+    let file = &args.data[..];
     let run = |steps, seed, divisor, recipe| Run {
         config: &config,
         args,
@@ -144,7 +145,7 @@ impl Run<'_> {
         let simulation = bar(100, "% of the data simulated");
         let data = load_data(
             &self.config.data,
-            args.data.as_deref(),
+            &args.data,
             self.seed,
             &|| interrupt.asked(),
             &|fraction| simulation.set_position((100.0 * fraction) as u64),

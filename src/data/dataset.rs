@@ -47,6 +47,7 @@ pub(super) enum Draw {
     Windows = 0x101,
     Pairs = 0x102,
     PairLags = 0x103,
+    Crops = 0x104,
 }
 
 /// Normalised frames of several runs.
@@ -60,6 +61,9 @@ pub struct Dataset {
     validation: usize,
     seed: u64,
     normalisation: Normalisation,
+    /// Where each frame stands in its year, `[run][frame]`; only on the globe, whose places are not alike: there is no
+    /// symmetry to augment with, and no window reaches across a pole.
+    seasons: Option<Vec<f32>>,
 }
 
 impl Dataset {
@@ -111,7 +115,86 @@ impl Dataset {
             validation,
             seed,
             normalisation,
+            seasons: None,
         })
+    }
+
+    /// Takes days on the globe that are already normalised, `[run][frame][y][x]`, each with its place in the year; the last
+    /// `validation` runs are for validation.
+    ///
+    /// # Errors
+    /// No run left to train on, or numbers that do not fit together.
+    pub fn on_globe(
+        (ny, nx): (usize, usize),
+        frames: usize,
+        values: Vec<f32>,
+        seasons: Vec<f32>,
+        validation: usize,
+        seed: u64,
+    ) -> Result<Self> {
+        let grid = Grid {
+            ny,
+            nx,
+            ..Grid::periodic(nx)
+        };
+        let runs = seasons.len() / frames.max(1);
+        if frames == 0 || validation >= runs || values.len() != runs * frames * grid.len() {
+            return Err(UserError::new(
+                "Cannot train on these days",
+                format!(
+                    "they give {runs} stretches of {frames} days without a gap, and {validation} of them are kept for \
+                     validation"
+                ),
+                "give more days, or keep fewer for validation (validation_days in the training file)",
+            ));
+        }
+        Ok(Self {
+            values,
+            grid,
+            runs,
+            frames,
+            validation,
+            seed,
+            normalisation: Normalisation { scale: 1.0 },
+            seasons: Some(seasons),
+        })
+    }
+
+    /// Whether the frames stand on the globe.
+    pub fn is_globe(&self) -> bool {
+        self.seasons.is_some()
+    }
+
+    /// Where a frame stands in its year, in `[0, 1)`; `None` in a world without seasons.
+    pub fn season(&self, run: usize, frame: usize) -> Option<f64> {
+        let at = run * self.frames + frame;
+        self.seasons.as_ref()?.get(at).map(|&s| f64::from(s))
+    }
+
+    /// Seasons of the newest frames of [`Self::batch_windows`] with the same step, batch and past.
+    pub fn window_seasons(&self, step: u32, batch: usize, past: usize) -> Vec<Option<f64>> {
+        if past + 1 > self.frames {
+            return Vec::new();
+        }
+        let runs = self.runs(Part::Training);
+        self.draw(Draw::Windows, step, 6 * batch)
+            .chunks_exact(6)
+            .map(|u| self.season(pick(u[0], runs.clone()), pick(u[1], past..self.frames)))
+            .collect()
+    }
+
+    /// Seasons of the newest frames of [`Self::validation_windows`] with the same count and past.
+    pub fn validation_seasons(&self, count: usize, past: usize) -> Vec<Option<f64>> {
+        let runs = self.runs(Part::Validation);
+        if runs.is_empty() || past + 1 > self.frames {
+            return Vec::new();
+        }
+        (0..count)
+            .map(|i| {
+                let newest = pick((i as f64 + 0.5) / count as f64, past..self.frames);
+                self.season(runs.start + i % runs.len(), newest)
+            })
+            .collect()
     }
 
     /// The grid.
@@ -204,7 +287,7 @@ impl Dataset {
     }
 
     pub(super) fn symmetry(&self, augment: bool, u: [f64; 4]) -> Symmetry {
-        if augment {
+        if augment && !self.is_globe() {
             Symmetry::from_uniform(u, self.grid.ny, self.grid.nx)
         } else {
             Symmetry::default()

@@ -15,6 +15,8 @@ pub struct PairSettings {
     pub random_share: f64,
     /// Side of the square window cut out of all frames of a pair; `None` = whole frames.
     pub crop: Option<usize>,
+    /// Share of the batches that are cropped.
+    pub crop_share: f64,
 }
 
 impl Default for PairSettings {
@@ -23,6 +25,7 @@ impl Default for PairSettings {
             sigma_step: 2.0,
             random_share: 0.5,
             crop: None,
+            crop_share: 1.0,
         }
     }
 }
@@ -57,7 +60,13 @@ impl Dataset {
         augment: bool,
     ) -> PairBatch {
         let (ny, nx) = (self.grid().ny, self.grid().nx);
-        let crop = settings.crop.filter(|&c| c > 0 && (c < ny || c < nx));
+        let crop = settings
+            .crop
+            .filter(|&c| c > 0 && (c < ny || c < nx))
+            .filter(|_| {
+                settings.crop_share >= 1.0
+                    || self.draw(Draw::Crops, step, 1)[0] < settings.crop_share
+            });
         let mut pairs = PairBatch {
             history: Vec::new(),
             positive: Vec::new(),
@@ -97,7 +106,12 @@ impl Dataset {
                 (run, (next as i64 - 1 + lag) as usize, Some(lag))
             };
             let symmetry = self.symmetry(augment, [u[5], u[6], u[7], u[8]]);
-            let corner = (pick(u[9], 0..ny), pick(u[10], 0..nx));
+            // No window reaches across a pole.
+            let lowest = match crop {
+                Some(size) if self.is_globe() => ny.saturating_sub(size) + 1,
+                _ => ny,
+            };
+            let corner = (pick(u[9], 0..lowest), pick(u[10], 0..nx));
             let mut append = |run: usize, frame: usize, out: &mut Vec<f32>| match crop {
                 None => self.append(run, frame, symmetry, out),
                 Some(size) => {

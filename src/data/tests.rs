@@ -412,6 +412,7 @@ fn pairs_have_the_lags_they_say() {
     let scale = data.normalisation().scale as f32;
     let label = |v: f32| (v * scale).round() as i64;
     let settings = PairSettings {
+        crop_share: 1.0,
         sigma_step: 2.0,
         random_share: 0.25,
         crop: None,
@@ -443,6 +444,7 @@ fn pairs_have_the_lags_they_say() {
     assert!((4.2..5.8).contains(&var), "{var}");
 
     let settings = PairSettings {
+        crop_share: 1.0,
         crop: Some(2),
         ..settings
     };

@@ -32,7 +32,7 @@ pub struct Parts<'a> {
     /// Weights of the encoder, if there is one.
     pub encoder: Option<&'a Path>,
     /// File with the data instead of a simulation.
-    pub data: Option<&'a Path>,
+    pub data: &'a [PathBuf],
     /// Suggested and usable strength of the encoder.
     pub encoder_strength: (f32, f32),
     /// Suggested and usable strength of the two-tower discriminator.

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::PairSettings;
+use crate::data::{PairSettings, Transform};
 use crate::error::{Result, UserError};
-use crate::nn::{EncoderConfig, UNetConfig};
+use crate::nn::{EncoderConfig, HistoryTower, UNetConfig};
 
 /// The whole file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,20 +25,65 @@ pub struct TrainConfig {
     pub encoder: EncoderTraining,
 }
 
-/// What to train on: simulated on the fly, or the runs of a file (one run = one member).
+/// What to train on: simulated on the fly, the runs of a file (one run = one member), or days on the globe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
     /// Preset of the solver.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub preset: String,
     /// Number of runs.
+    #[serde(default)]
     pub runs: usize,
     /// The last so many runs are kept for validation.
+    #[serde(default)]
     pub validation_runs: usize,
     /// Frames of each run.
+    #[serde(default)]
     pub frames: usize,
     /// Seed of the simulation.
     pub seed: u64,
+    /// Days on the globe instead of a simulation; `--data` names the files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub globe: Option<GlobeData>,
+}
+
+/// How days of precipitation become training data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GlobeData {
+    /// The last so many days are kept for validation.
+    pub validation_days: usize,
+    /// Rows and columns of the model's grid (cell-centred); without it the grid of the files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grid: Option<[usize; 2]>,
+    /// How amounts become values with a milder tail.
+    pub transform: Transform,
+    /// Amounts below this are written as no rain, mm/day.
+    #[serde(default = "dry")]
+    pub dry: f32,
+    /// Smallest standard deviation of a cell, in transformed units.
+    #[serde(default = "std_floor")]
+    pub std_floor: f32,
+    /// A cell shows at most `cap_factor` times this quantile of its training values, in transformed units.
+    #[serde(default = "cap_quantile")]
+    pub cap_quantile: f64,
+    /// See `cap_quantile`.
+    #[serde(default = "cap_factor")]
+    pub cap_factor: f32,
+}
+
+fn dry() -> f32 {
+    0.001
+}
+fn std_floor() -> f32 {
+    0.1
+}
+fn cap_quantile() -> f64 {
+    0.9995
+}
+fn cap_factor() -> f32 {
+    1.05
 }
 
 /// AdamW with warm-up, a flat part and a cosine to zero.
@@ -123,8 +168,18 @@ pub struct TowerTraining {
     pub seed: u64,
     /// Each row's history carries noise of a level uniform in `[0, history_noise]`.
     pub history_noise: f64,
+    /// Share of rows that are told the day of the year (a tower with the channels for it).
+    #[serde(default)]
+    pub season_share: f64,
+    /// Weight of the likelihood of the spread beside the squared error (a tower with maps of its spread).
+    #[serde(default = "tenth")]
+    pub spread_weight: f64,
     /// Sizes.
     pub network: UNetConfig,
+}
+
+fn tenth() -> f64 {
+    0.1
 }
 
 /// Training of the encoder.
@@ -180,16 +235,28 @@ impl TrainConfig {
                 "denoiser.network.in_channels must be 1",
             ),
             (
-                self.tower.network.in_channels == 7,
-                "tower.network.in_channels must be 7: four frames, three masks",
+                [false, true]
+                    .map(HistoryTower::in_channels)
+                    .contains(&self.tower.network.in_channels),
+                "tower.network.in_channels must be 7 (four frames, three masks) or 10 (and the season)",
+            ),
+            (
+                (0.0..=1.0).contains(&self.tower.season_share)
+                    && self.tower.spread_weight.is_finite()
+                    && self.tower.spread_weight >= 0.0,
+                "tower.season_share lies between 0 and 1, spread_weight not below 0",
             ),
             (
                 self.tower.network.embedding == 0,
                 "tower.network.embedding must be 0: the tower sees no noise level",
             ),
             (
-                self.denoiser.network.out_channels == 1 && self.tower.network.out_channels == 1,
-                "out_channels must be 1",
+                self.denoiser.network.out_channels == 1,
+                "denoiser.network.out_channels must be 1",
+            ),
+            (
+                self.data.globe.is_some() || self.tower.network.out_channels == 1,
+                "tower.network.out_channels must be 1 on the box",
             ),
             (
                 self.denoiser.network.embedding > 0 && self.encoder.network.embedding > 0,
@@ -223,14 +290,19 @@ impl TrainConfig {
                 "noise needs a finite mean, std above 0, wide_share in 0..1 and an ascending range wide",
             ),
             (
-                self.data.validation_runs > 0 && self.data.validation_runs < self.data.runs,
+                self.data.globe.is_some()
+                    || (self.data.validation_runs > 0
+                        && self.data.validation_runs < self.data.runs),
                 "validation_runs must be at least 1 and leave runs to train on",
             ),
             (
-                self.data.frames > 5,
+                self.data.globe.is_some() || self.data.frames > 5,
                 "frames must be above 5: a window needs 5",
             ),
         ];
+        if let Some(g) = &self.data.globe {
+            g.transform.validate()?;
+        }
         for (fits, what) in checks {
             if !fits {
                 return Err(UserError::new(

@@ -3,6 +3,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | [`config`] | `train.toml`: data, networks, optimizer |
+//! | [`globe`] | days of precipitation to training data |
 //! | [`objective`] | what each network learns: batches, losses, validation |
 //! | [`optimizer`] | AdamW, schedule, clipping and moving average over flat vectors |
 //! | [`calibrate`] | the closed form's numbers, measured on data |
@@ -19,13 +20,14 @@ pub mod calibrate;
 pub mod checkpoint;
 pub mod config;
 mod data;
+pub mod globe;
 pub mod objective;
 pub mod optimizer;
 pub mod session;
 pub mod truth;
 
 pub use config::TrainConfig;
-pub use data::load_data;
+pub use data::{load_data, load_days};
 pub use session::{Options, Outcome, train};
 
 #[cfg(test)]

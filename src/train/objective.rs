@@ -5,6 +5,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::config::{DenoiserTraining, EncoderTraining, NoiseLaw, TowerTraining};
 use crate::data::Dataset;
+use crate::diffusion::wavelet::WaveletBasis;
+use crate::diffusion::wavelet_tower::log_variance;
 use crate::nn::{Denoiser, Encoder, HISTORY, HistoryTower};
 use crate::random::{NoiseKey, Stream};
 
@@ -47,6 +49,7 @@ enum Draw {
     History = 4,
     HistoryLevel = 5,
     Length = 6,
+    Season = 7,
 }
 
 fn key(seed: u64, step: u32, what: Draw) -> NoiseKey {
@@ -196,8 +199,45 @@ fn in_batches(
     sum / total as f64
 }
 
-/// Mean squared error of the forecast: its minimum is the mean of the next frame given the history.
+/// Mean squared error of the forecast: its minimum is the mean of the next frame given the history. A tower with maps of
+/// its spread also learns, by likelihood, the variance of what the forecast misses in each wavelet coefficient; what it
+/// misses is taken as given there, so that the mean stays the one of least squares.
 pub struct TowerObjective<'a>(pub &'a TowerTraining);
+
+impl TowerObjective<'_> {
+    fn error(
+        &self,
+        net: &HistoryTower,
+        history: Tensor<4>,
+        next: Tensor<4>,
+        m: &[usize],
+        season: &[Option<f64>],
+    ) -> Tensor<1> {
+        let out = net.forecast(history, m, season);
+        let missed = next - out.mean.clone();
+        let squared = missed.clone().square().mean();
+        let Some(maps) = out.maps else {
+            return squared;
+        };
+        let [_, _, ny, nx] = missed.dims();
+        let basis = WaveletBasis::new(ny, nx, &missed.device());
+        let variance = log_variance(Some(maps), &out.mean, &basis);
+        let missed = basis.transform(missed.detach()).square();
+        let likelihood = (variance.clone() + missed * variance.neg().exp()).mean() * 0.5;
+        let data = crate::data::dataset::NORMALISED_STD.powi(2);
+        squared / data + likelihood * self.0.spread_weight
+    }
+}
+
+/// Seasons of `n` rows, kept for a share of them.
+fn told(seasons: Vec<Option<f64>>, share: f64, seed: u64, step: u32) -> Vec<Option<f64>> {
+    let u = key(seed, step, Draw::Season).uniform(seasons.len());
+    seasons
+        .into_iter()
+        .zip(u)
+        .map(|(s, u)| s.filter(|_| u < share))
+        .collect()
+}
 
 impl Objective for TowerObjective<'_> {
     type Network = HistoryTower;
@@ -229,19 +269,23 @@ impl Objective for TowerObjective<'_> {
             step,
         );
         let m = lengths(seed, step, n);
-        (net.forward(history, &m) - next).square().mean()
+        let season = data.window_seasons(step, n, HISTORY);
+        let season = told(season, self.0.season_share, seed, step);
+        self.error(net, history, next, &m, &season)
     }
 
     fn validation(&self, net: &HistoryTower, data: &Dataset, device: &Device) -> f64 {
         let shape = [VALIDATION, HISTORY + 1, data.grid().ny, data.grid().nx];
         let window = tensor(data.validation_windows(VALIDATION, HISTORY), shape, device);
+        let (seed, step) = VALIDATION_KEY;
+        let season = data.validation_seasons(VALIDATION, HISTORY);
+        let season = told(season, self.0.season_share, seed, step);
         in_batches(VALIDATION, self.0.batch, |rows| {
             let m: Vec<usize> = rows.clone().map(|row| row / 6 % HISTORY).collect();
+            let season = &season[rows.clone()];
             let window = window.clone().slice([rows]);
             let next = window.clone().narrow(1, 0, 1);
-            (net.forward(window.narrow(1, 1, HISTORY), &m) - next)
-                .square()
-                .mean()
+            self.error(net, window.narrow(1, 1, HISTORY), next, &m, season)
         })
     }
 }

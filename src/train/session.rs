@@ -277,15 +277,11 @@ fn open_log(path: &Path, resumed: Option<usize>) -> Result<File> {
 
 impl TrainConfig {
     /// The JSON of one section and the data, for [`Options::recipe`].
-    pub fn recipe<T: serde::Serialize>(
-        &self,
-        section: &T,
-        data_file: Option<&Path>,
-    ) -> serde_json::Value {
+    pub fn recipe<T: serde::Serialize>(&self, section: &T, files: &[PathBuf]) -> serde_json::Value {
         serde_json::json!({
             "section": section,
             "data": self.data,
-            "file": data_file,
+            "files": files,
         })
     }
 }

@@ -90,6 +90,8 @@ fn denoiser() -> DenoiserTraining {
 
 fn tower() -> TowerTraining {
     TowerTraining {
+        season_share: 0.0,
+        spread_weight: 0.1,
         steps: 6,
         batch: 3,
         seed: 2,
@@ -274,13 +276,14 @@ fn the_shipped_training_file_is_read_and_bad_values_are_named() {
 #[test]
 fn data_are_simulated_and_a_stop_is_heard() {
     let config = DataConfig {
+        globe: None,
         preset: "vorticity-64".into(),
         runs: 2,
         validation_runs: 1,
         frames: 2,
         seed: 1,
     };
-    assert!(load_data(&config, None, 0, &|| true, &|_| ()).is_err());
+    assert!(load_data(&config, &[], 0, &|| true, &|_| ()).is_err());
     let missing = Path::new("/nowhere/run.nc");
-    assert!(load_data(&config, Some(missing), 0, &|| false, &|_| ()).is_err());
+    assert!(load_data(&config, &[missing.to_path_buf()], 0, &|| false, &|_| ()).is_err());
 }
