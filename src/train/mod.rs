@@ -7,6 +7,7 @@
 //! | [`objective`] | what each network learns: batches, losses, validation |
 //! | [`optimizer`] | AdamW, schedule, clipping and moving average over flat vectors |
 //! | [`calibrate`] | the closed form's numbers, measured on data |
+//! | [`calibrate_globe`] | the same on the globe |
 //! | [`truth`] | what truth looks like: the figures rollouts are compared with |
 //! | [`assemble`] | weights to a model folder with its card |
 //! | [`checkpoint`] | state to disk and back, bit for bit |
@@ -17,6 +18,7 @@
 
 pub mod assemble;
 pub mod calibrate;
+pub mod calibrate_globe;
 pub mod checkpoint;
 pub mod config;
 mod data;
