@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::{Calendar, Transform};
 use crate::diffusion::two_tower::Calibration;
+use crate::diffusion::wavelet::band_count;
 use crate::diffusion::wavelet_tower::WaveletCalibration;
 use crate::error::{Result, UserError};
 use crate::field::Globe;
@@ -294,6 +295,24 @@ impl ModelCard {
         if let Some(g) = &card.data.globe {
             g.grid.validate()?;
             g.transform.validate()?;
+            let shape = [g.grid.ny(), g.grid.nx];
+            let networks = std::iter::once(&card.denoiser.network)
+                .chain(card.two_tower.as_ref().map(|t| &t.network));
+            if let Some(p) = networks.filter_map(|n| n.position).find(|p| *p != shape) {
+                return fail(format!(
+                    "a network has the position {p:?}, the grid is {shape:?}"
+                ));
+            }
+            if let Some(t) = &card.two_tower {
+                let maps = band_count(shape[0], shape[1]);
+                if t.network.out_channels != maps + 1
+                    || t.wavelet.as_ref().is_some_and(|w| w.shape != shape)
+                {
+                    return fail(format!(
+                        "two_tower does not fit a grid of {shape:?}, which has {maps} wavelet bands"
+                    ));
+                }
+            }
         }
         Ok(card)
     }

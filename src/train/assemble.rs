@@ -1,22 +1,28 @@
 //! From trained weights to a model folder: calibration, truth's figures, card.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::Device;
 use serde_json::Value;
 
+use crate::data::dataset::Part;
 use crate::diffusion::two_tower::Calibration;
+use crate::diffusion::wavelet_tower::WaveletCalibration;
 use crate::error::{Result, UserError};
 use crate::model::card::{
-    CARD_VERSION, DataCard, DenoiserCard, EncoderCard, ModelCard, TrainingCard, TwoTowerCard,
+    CARD_VERSION, DataCard, DenoiserCard, EncoderCard, GlobeCard, ModelCard, TrainingCard,
+    TruthCard, TwoTowerCard,
 };
-use crate::model::{CARD_FILE, Model};
+use crate::model::{CARD_FILE, Fields, Model};
 use crate::nn::{Denoiser, HistoryTower, weights};
 use crate::sim::{Params, Solver};
 
 use super::calibrate::Subject;
-use super::{TrainConfig, load_data, truth};
+use super::calibrate_globe::GlobeSubject;
+use super::config::GlobeData;
+use super::{TrainConfig, globe as globe_data, load_data, load_days, truth, truth_globe};
 
 /// Standard deviation of the normalised data.
 const SIGMA_DATA: f32 = 0.5;
@@ -39,7 +45,7 @@ pub struct Parts<'a> {
     pub two_tower_strength: (f32, f32),
 }
 
-/// Calibrates and writes the folder: weights and card. Returns the model.
+/// Calibrates and writes the folder: weights, tables and card. Returns the model.
 ///
 /// # Errors
 /// Files that cannot be read or do not fit the training file, a folder that cannot be written.
@@ -51,87 +57,72 @@ pub fn assemble(
     progress: &(dyn Fn(&str, usize, usize) + Sync),
 ) -> Result<Model> {
     let config = TrainConfig::read(parts.config)?;
-    let preset = Params::preset(&config.data.preset)?;
-    let mut solver = Solver::new(&preset)?;
     let denoiser_bytes = read(parts.denoiser)?;
     let tower_bytes = read(parts.tower)?;
     let encoder_bytes = parts.encoder.map(read).transpose()?;
-    let denoiser = weights::load(
-        Denoiser::new(&config.denoiser.network, SIGMA_DATA, device),
-        &denoiser_bytes,
-        &parts.denoiser.display().to_string(),
+    let networks = Networks {
+        denoiser: weights::load(
+            Denoiser::new(&config.denoiser.network, SIGMA_DATA, device),
+            &denoiser_bytes,
+            &parts.denoiser.display().to_string(),
+            device,
+        )?,
+        tower: weights::load(
+            HistoryTower::new(&config.tower.network, device),
+            &tower_bytes,
+            &parts.tower.display().to_string(),
+            device,
+        )?,
+    };
+    let work = Work {
+        config: &config,
+        networks: &networks,
         device,
-    )?;
-    let tower = weights::load(
-        HistoryTower::new(&config.tower.network, device),
-        &tower_bytes,
-        &parts.tower.display().to_string(),
-        device,
-    )?;
-    let data = load_data(
-        &config.data,
-        parts.data,
-        0,
-        &|| stop.load(Ordering::Relaxed),
-        &|f| {
-            progress("simulating the data", (1000.0 * f) as usize, 1000);
-        },
-    )?;
-    let calibration: Calibration = Subject {
-        tower: &tower,
-        denoiser: &denoiser,
-        data: &data,
-        // 2/3 dealiasing of the solver.
-        resolved: (preset.n - 1) / 3,
-        device,
-    }
-    .calibrate(config.data.seed, &|done, all| {
-        progress("calibrating", done, all)
-    })?;
-    let truth = truth::measure(&data, &mut solver, &|done, all| {
-        progress("measuring truth", done, all);
-    })?;
+        stop,
+        progress,
+    };
+    let measured = match &config.data.globe {
+        None => work.on_the_box(parts.data)?,
+        Some(globe) => work.on_the_globe(globe, parts.data)?,
+    };
+    let text = &config.model;
     let file = parts.config.display();
+    let data = if parts.data.is_empty() {
+        ""
+    } else {
+        " --data FILES"
+    };
     let card = ModelCard {
         version: CARD_VERSION,
-        name: "vorticity".into(),
-        description: "two-dimensional turbulence, 64 x 64, one frame every 0.16 time units".into(),
-        quantity: "vorticity".into(),
-        units: "1 / time unit".into(),
-        licence: "MIT OR Apache-2.0".into(),
-        data: DataCard {
-            source: "simulated by eddyscope's own Navier-Stokes solver".into(),
-            preset: config.data.preset.clone(),
-            seed: config.data.seed,
-            train_runs: config.data.runs - config.data.validation_runs,
-            validation_runs: config.data.validation_runs,
-            frames: config.data.frames,
-            scale: data.normalisation().scale,
-            globe: None,
-        },
+        name: text.name.clone(),
+        description: text.description.clone(),
+        quantity: text.quantity.clone(),
+        units: text.units.clone(),
+        licence: text.licence.clone(),
+        data: measured.data,
         denoiser: DenoiserCard {
             weights: "denoiser.safetensors".into(),
-            parameters: weights::count(&denoiser),
+            parameters: weights::count(&networks.denoiser),
             sigma_data: SIGMA_DATA,
             network: config.denoiser.network.clone(),
             training: training(
                 parts.denoiser,
-                &format!("eddyscope train denoiser --config {file}"),
+                &format!("eddyscope train denoiser --config {file}{data}"),
             )?,
         },
         two_tower: Some(TwoTowerCard {
             weights: "tower.safetensors".into(),
-            parameters: weights::count(&tower),
+            parameters: weights::count(&networks.tower),
             suggested_strength: parts.two_tower_strength.0,
             usable_strength: parts.two_tower_strength.1,
+            season: networks.tower.knows_season(),
             network: config.tower.network.clone(),
             training: training(
                 parts.tower,
-                &format!("eddyscope train discriminator --kind two-tower --config {file}"),
+                &format!("eddyscope train discriminator --kind two-tower --config {file}{data}"),
             )?,
-            calibration: Some(calibration),
-            wavelet: None,
-            season: false,
+            calibration: measured.calibration,
+            wavelet: measured.wavelet,
         }),
         encoder: match parts.encoder {
             Some(path) => Some(EncoderCard {
@@ -142,19 +133,14 @@ pub fn assemble(
                 network: config.encoder.network.clone(),
                 training: training(
                     path,
-                    &format!("eddyscope train discriminator --kind encoder --config {file}"),
+                    &format!("eddyscope train discriminator --kind encoder --config {file}{data}"),
                 )?,
             }),
             None => None,
         },
-        truth,
+        truth: measured.truth,
         quality: Vec::new(),
     };
-    let written = [
-        ("denoiser.safetensors", Some(denoiser_bytes)),
-        ("tower.safetensors", Some(tower_bytes)),
-        ("encoder.safetensors", encoder_bytes),
-    ];
     std::fs::create_dir_all(folder).map_err(|e| {
         UserError::new(
             format!("Cannot make the folder {}", folder.display()),
@@ -162,13 +148,155 @@ pub fn assemble(
             "choose another folder with --out",
         )
     })?;
+    let written = [
+        ("denoiser.safetensors", Some(denoiser_bytes)),
+        ("tower.safetensors", Some(tower_bytes)),
+        ("encoder.safetensors", encoder_bytes),
+    ];
     for (name, bytes) in written {
         if let Some(bytes) = bytes {
             weights::write_atomically(&folder.join(name), &bytes)?;
         }
     }
+    if let (Some(tables), Some(globe)) = (&measured.tables, &card.data.globe) {
+        tables.write(&folder.join(&globe.fields))?;
+    }
     write_card(&card, folder)?;
     Model::from_folder(folder)
+}
+
+/// Trained networks on a device.
+struct Networks {
+    denoiser: Denoiser,
+    tower: HistoryTower,
+}
+
+/// What is measured on the data.
+struct Measured {
+    data: DataCard,
+    calibration: Option<Calibration>,
+    wavelet: Option<WaveletCalibration>,
+    tables: Option<Fields>,
+    truth: TruthCard,
+}
+
+struct Work<'a> {
+    config: &'a TrainConfig,
+    networks: &'a Networks,
+    device: &'a Device,
+    stop: &'a AtomicBool,
+    progress: &'a (dyn Fn(&str, usize, usize) + Sync),
+}
+
+impl Work<'_> {
+    fn on_the_box(&self, files: &[PathBuf]) -> Result<Measured> {
+        let config = self.config;
+        let preset = Params::preset(&config.data.preset)?;
+        let mut solver = Solver::new(&preset)?;
+        let data = load_data(
+            &config.data,
+            files,
+            0,
+            &|| self.stop.load(Ordering::Relaxed),
+            &|f| (self.progress)("simulating the data", (1000.0 * f) as usize, 1000),
+        )?;
+        let calibration: Calibration = Subject {
+            tower: &self.networks.tower,
+            denoiser: &self.networks.denoiser,
+            data: &data,
+            // 2/3 dealiasing of the solver.
+            resolved: (preset.n - 1) / 3,
+            device: self.device,
+        }
+        .calibrate(config.data.seed, &|done, all| {
+            (self.progress)("calibrating", done, all)
+        })?;
+        let truth = truth::measure(&data, &mut solver, &|done, all| {
+            (self.progress)("measuring truth", done, all);
+        })?;
+        Ok(Measured {
+            data: DataCard {
+                source: config.model.source.clone(),
+                preset: config.data.preset.clone(),
+                seed: config.data.seed,
+                train_runs: config.data.runs - config.data.validation_runs,
+                validation_runs: config.data.validation_runs,
+                frames: config.data.frames,
+                scale: data.normalisation().scale,
+                globe: None,
+            },
+            calibration: Some(calibration),
+            wavelet: None,
+            tables: None,
+            truth,
+        })
+    }
+
+    fn on_the_globe(&self, globe: &GlobeData, files: &[PathBuf]) -> Result<Measured> {
+        let config = self.config;
+        let days = load_days(globe, files, &|| self.stop.load(Ordering::Relaxed), &|f| {
+            (self.progress)("reading the days", (1000.0 * f) as usize, 1000)
+        })?;
+        let amounts = Arc::new(globe_data::statistics(&days, globe)?);
+        let data = globe_data::dataset(&days, &amounts, globe, 0)?;
+        let (wavelet, tables) = GlobeSubject {
+            tower: &self.networks.tower,
+            denoiser: &self.networks.denoiser,
+            data: &data,
+            device: self.device,
+        }
+        .calibrate(config.data.seed, &|done, all| {
+            (self.progress)("calibrating", done, all)
+        })?;
+        let shape = [days.grid.ny(), days.grid.nx];
+        let by_length = |v: &[Vec<f32>]| v.concat();
+        let mut fields = Fields::default();
+        fields.insert("mean", &shape, amounts.mean.clone());
+        fields.insert("std", &shape, amounts.std.clone());
+        fields.insert("cap", &shape, amounts.cap.clone());
+        fields.insert("power", &shape, tables.power.clone());
+        let stacked = |n: usize| [n, shape[0], shape[1]];
+        fields.insert("beta", &stacked(4), by_length(&tables.beta));
+        fields.insert("spread", &stacked(4), by_length(&tables.spread));
+        let [mean, p90] = globe_data::climatology(&days, globe);
+        fields.insert("climatology", &stacked(12), mean.concat());
+        fields.insert("climatology_p90", &stacked(12), p90.concat());
+        let truth = truth_globe::measure(&days, &mean, globe, &|done, all| {
+            (self.progress)("measuring truth", done, all);
+        })?;
+        let split = days.split(globe);
+        let date = |i: usize| days.dates.get(i).map_or(String::new(), ToString::to_string);
+        let last = days.dates.len().saturating_sub(1);
+        Ok(Measured {
+            data: DataCard {
+                source: if config.model.source.is_empty() {
+                    days.source.clone()
+                } else {
+                    config.model.source.clone()
+                },
+                preset: String::new(),
+                seed: config.data.seed,
+                train_runs: data.runs(Part::Training).len(),
+                validation_runs: data.runs(Part::Validation).len(),
+                frames: data.frames(),
+                scale: 1.0,
+                globe: Some(GlobeCard {
+                    terms: config.model.terms.clone(),
+                    training: [date(0), date(split.saturating_sub(1))],
+                    validation: [date(split), date(last)],
+                    calendar: days.calendar,
+                    dry: globe.dry,
+                    fields: "fields.safetensors".into(),
+                    transform: globe.transform,
+                    grid: days.grid.clone(),
+                }),
+            },
+            calibration: None,
+            wavelet: Some(wavelet),
+            tables: Some(fields),
+            truth,
+        })
+    }
 }
 
 /// Writes a card into a model folder.

@@ -14,6 +14,9 @@ use crate::nn::{EncoderConfig, HistoryTower, UNetConfig};
 pub struct TrainConfig {
     /// What to train on.
     pub data: DataConfig,
+    /// What the model's card says.
+    #[serde(default)]
+    pub model: ModelText,
     /// How the weights move.
     #[serde(default)]
     pub optimizer: OptimizerConfig,
@@ -23,6 +26,41 @@ pub struct TrainConfig {
     pub tower: TowerTraining,
     /// The paper's encoder discriminator.
     pub encoder: EncoderTraining,
+}
+
+/// Words of the model's card.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelText {
+    /// Short name.
+    pub name: String,
+    /// A sentence for people.
+    pub description: String,
+    /// What the field is called.
+    pub quantity: String,
+    /// Unit of the field.
+    pub units: String,
+    /// Licence of the weights.
+    pub licence: String,
+    /// Where the data come from.
+    pub source: String,
+    /// Terms of the data.
+    pub terms: String,
+}
+
+impl Default for ModelText {
+    fn default() -> Self {
+        Self {
+            name: "vorticity".into(),
+            description: "two-dimensional turbulence, 64 x 64, one frame every 0.16 time units"
+                .into(),
+            quantity: "vorticity".into(),
+            units: "1 / time unit".into(),
+            licence: "MIT OR Apache-2.0".into(),
+            source: "simulated by eddyscope's own Navier-Stokes solver".into(),
+            terms: String::new(),
+        }
+    }
 }
 
 /// What to train on: simulated on the fly, the runs of a file (one run = one member), or days on the globe.

@@ -6,8 +6,11 @@ use std::sync::Arc;
 
 use super::config::{DataConfig, GlobeData};
 use super::globe::{self, Days};
+use crate::data::rain::{Choices, RainFiles};
+use crate::data::regrid::Regrid;
 use crate::data::{Dataset, read_series};
 use crate::error::{Result, UserError};
+use crate::field::Globe;
 use crate::sim::{Params, simulate};
 
 /// The runs to train on, normalised to a standard deviation of 0.5. `seed` fixes the draws of batches; `progress` is
@@ -62,43 +65,50 @@ pub fn load_days(
     stop: &(dyn Fn() -> bool + Sync),
     progress: &(dyn Fn(f64) + Sync),
 ) -> Result<Days> {
-    temporary(config, files, stop, progress)
-}
-
-fn temporary(
-    _c: &GlobeData,
-    files: &[PathBuf],
-    _s: &(dyn Fn() -> bool + Sync),
-    _p: &(dyn Fn(f64) + Sync),
-) -> Result<Days> {
-    use crate::data::{Calendar, Date};
-    let mut amounts = Vec::new();
-    let mut lat = Vec::new();
-    for f in files {
-        let file = netcdf_reader::NcFile::open(f).map_err(|e| UserError::new("open", e, ""))?;
-        let a = file
-            .read_variable::<f32>("pr")
-            .map_err(|e| UserError::new("read", e, ""))?;
-        amounts.extend(a.iter().copied());
-        let l = file
-            .read_variable::<f64>("lat")
-            .map_err(|e| UserError::new("read", e, ""))?;
-        lat = l.iter().copied().collect();
+    let headline = "Cannot train on the globe";
+    if files.is_empty() {
+        return Err(UserError::new(
+            headline,
+            "the training file asks for days of precipitation, and no files are given",
+            "name them with --data 'FILES' (NetCDF; `eddyscope data FILES` shows what is recognised)",
+        ));
     }
-    let grid = crate::field::Globe::new(lat, 0.0, 96)?;
-    let n = amounts.len() / grid.len();
-    let first = Calendar::NoLeap.days_from_date(Date {
-        year: 2001,
-        month: 1,
-        day: 1,
-    });
+    let rain = RainFiles::open(files, &Choices::default())?;
+    rain.answered()?;
+    let grid = match config.grid {
+        Some([ny, nx]) => Globe::cell_centred(ny, nx)?,
+        None => rain.globe().clone(),
+    };
+    let regrid = Regrid::new(rain.globe(), &grid);
+    let days = rain.days();
+    let mut amounts = Vec::new();
+    amounts.try_reserve_exact(days * grid.len()).map_err(|_| {
+        UserError::new(
+            headline,
+            format!(
+                "{days} days of {} x {} cells do not fit into memory",
+                grid.ny(),
+                grid.nx
+            ),
+            "give fewer files, or a coarser grid in the training file",
+        )
+    })?;
+    for i in 0..days {
+        if stop() {
+            return Err(UserError::new(
+                headline,
+                "reading the files was stopped",
+                "start the command again",
+            ));
+        }
+        amounts.extend(regrid.apply(&rain.day(i)?));
+        progress((i + 1) as f64 / days as f64);
+    }
     Ok(Days {
-        dates: (0..n)
-            .map(|i| Calendar::NoLeap.date_from_days(first + i as i64))
-            .collect(),
+        calendar: rain.calendar(),
+        dates: (0..days).map(|i| rain.date(i)).collect(),
+        source: rain.name(),
         grid,
-        calendar: Calendar::NoLeap,
         amounts,
-        source: "x".into(),
     })
 }

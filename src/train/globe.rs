@@ -146,6 +146,35 @@ pub fn dataset(
     )
 }
 
+/// Mean and 90th percentile of each calendar month over the training days, mm/day: `[12][ny * nx]` both.
+pub fn climatology(days: &Days, config: &GlobeData) -> [Vec<Vec<f32>>; 2] {
+    let (cells, split) = (days.grid.len(), days.split(config));
+    let of_month = |month: u8| -> (Vec<f32>, Vec<f32>) {
+        let own: Vec<usize> = (0..split)
+            .filter(|&i| days.dates[i].month == month)
+            .collect();
+        let by_cell: Vec<(f32, f32)> = (0..cells)
+            .into_par_iter()
+            .map(|cell| {
+                let mut values: Vec<f32> = own
+                    .iter()
+                    .map(|&day| days.amounts[day * cells + cell])
+                    .collect();
+                if values.is_empty() {
+                    return (0.0, 0.0);
+                }
+                let sum: f64 = values.iter().map(|&v| f64::from(v)).sum();
+                values.sort_unstable_by(f32::total_cmp);
+                let at = (0.9 * (values.len() - 1) as f64).round() as usize;
+                ((sum / values.len() as f64) as f32, values[at])
+            })
+            .collect();
+        by_cell.into_iter().unzip()
+    };
+    let (mean, p90) = (1..=12).map(of_month).unzip();
+    [mean, p90]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -27,6 +27,7 @@ pub mod objective;
 pub mod optimizer;
 pub mod session;
 pub mod truth;
+pub mod truth_globe;
 
 pub use config::TrainConfig;
 pub use data::{load_data, load_days};

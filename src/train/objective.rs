@@ -5,9 +5,11 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::config::{DenoiserTraining, EncoderTraining, NoiseLaw, TowerTraining};
 use crate::data::Dataset;
-use crate::diffusion::wavelet::WaveletBasis;
+use crate::diffusion::wavelet::{WaveletBasis, band_count};
 use crate::diffusion::wavelet_tower::log_variance;
-use crate::nn::{Denoiser, Encoder, HISTORY, HistoryTower};
+use crate::error::{Result, UserError};
+use crate::field::Grid;
+use crate::nn::{Denoiser, Encoder, HISTORY, HistoryTower, UNetConfig};
 use crate::random::{NoiseKey, Stream};
 
 /// Frames (windows, pairs) in the validation set.
@@ -22,6 +24,12 @@ pub trait Objective {
 
     /// Short name: file name of the weights, first line of the log.
     fn name(&self) -> &'static str;
+
+    /// Checks that the network can work on this grid (of a globe, if `globe`).
+    ///
+    /// # Errors
+    /// Sizes in the training file that fit another grid.
+    fn check(&self, grid: Grid, globe: bool) -> Result<()>;
 
     /// A network with first weights of `seed`.
     fn network(&self, seed: u64, device: &Device) -> Self::Network;
@@ -69,6 +77,24 @@ fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D], device: &Device) 
 fn noise(seed: u64, step: u32, what: Draw, shape: [usize; 4], device: &Device) -> Tensor<4> {
     let values = key(seed, step, what).normal_f32(shape.iter().product());
     tensor(values, shape, device)
+}
+
+/// A network with learned fields of position works on their grid alone.
+fn check_position(section: &str, network: &UNetConfig, grid: Grid) -> Result<()> {
+    match network.position {
+        Some([ny, nx]) if (ny, nx) != (grid.ny, grid.nx) => Err(UserError::new(
+            "The network does not fit these data",
+            format!(
+                "{section}.network.position is {ny} x {nx}, the fields are {} x {}",
+                grid.ny, grid.nx
+            ),
+            format!(
+                "write position = [{}, {}], or take the line out",
+                grid.ny, grid.nx
+            ),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Noise levels of `n` rows.
@@ -144,6 +170,10 @@ impl Objective for DenoiserObjective<'_> {
 
     fn name(&self) -> &'static str {
         "denoiser"
+    }
+
+    fn check(&self, grid: Grid, _globe: bool) -> Result<()> {
+        check_position("denoiser", &self.0.network, grid)
     }
 
     fn network(&self, seed: u64, device: &Device) -> Denoiser {
@@ -246,6 +276,26 @@ impl Objective for TowerObjective<'_> {
         "tower"
     }
 
+    fn check(&self, grid: Grid, globe: bool) -> Result<()> {
+        let maps = if globe {
+            band_count(grid.ny, grid.nx)
+        } else {
+            0
+        };
+        if self.0.network.out_channels != maps + 1 {
+            return Err(UserError::new(
+                "The tower does not fit these data",
+                format!(
+                    "tower.network.out_channels is {}; a forecast and a map of its spread for each of {maps} wavelet \
+                     bands are needed",
+                    self.0.network.out_channels
+                ),
+                format!("write out_channels = {}", maps + 1),
+            ));
+        }
+        check_position("tower", &self.0.network, grid)
+    }
+
     fn network(&self, seed: u64, device: &Device) -> HistoryTower {
         HistoryTower::seeded(&self.0.network, seed, device)
     }
@@ -321,6 +371,10 @@ impl Objective for EncoderObjective<'_> {
 
     fn name(&self) -> &'static str {
         "encoder"
+    }
+
+    fn check(&self, _grid: Grid, _globe: bool) -> Result<()> {
+        Ok(())
     }
 
     fn network(&self, seed: u64, device: &Device) -> Encoder {

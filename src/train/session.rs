@@ -82,6 +82,7 @@ pub fn train<O: Objective>(
     options: Options,
 ) -> Result<Outcome> {
     check_data(data, divisor)?;
+    objective.check(data.grid(), data.is_globe())?;
     std::fs::create_dir_all(options.out).map_err(|e| {
         UserError::new(
             format!("Cannot make the folder {}", options.out.display()),

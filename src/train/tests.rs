@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 
 use super::checkpoint::Checkpoint;
 use super::config::{DataConfig, NoiseLaw, OptimizerConfig};
@@ -16,7 +16,7 @@ use super::session::{CHECKPOINT, LOG, Options, Outcome, train};
 use super::{TrainConfig, load_data};
 use crate::data::{Dataset, PairSettings, Series};
 use crate::field::Grid;
-use crate::nn::{EncoderConfig, UNetConfig};
+use crate::nn::{Denoiser, EncoderConfig, HistoryTower, UNetConfig, weights};
 use crate::random::{NoiseKey, Stream};
 
 /// Smooth random waves that travel: small, and there is something to learn.
@@ -271,6 +271,45 @@ fn the_shipped_training_file_is_read_and_bad_values_are_named() {
     );
     let error = TrainConfig::read(Path::new("/nowhere/train.toml")).expect_err("no file");
     assert!(error.headline.contains("train.toml"));
+}
+
+/// The training files of the globe: the shipped one, and the paper's sizes at 180 x 360, whose networks are built and run.
+#[test]
+fn the_globes_training_files_build_their_networks() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/precipitation");
+    let device = Device::flex();
+    let shipped = TrainConfig::read(&root.join("train.toml")).expect("the shipped training file");
+    let paper = TrainConfig::read(&root.join("paper.toml")).expect("the paper's sizes");
+    let globe = |ny, nx| Grid {
+        ny,
+        nx,
+        ..Grid::periodic(nx)
+    };
+    for (config, ny, nx) in [(&shipped, 48, 96), (&paper, 180, 360)] {
+        DenoiserObjective(&config.denoiser)
+            .check(globe(ny, nx), true)
+            .expect("denoiser fits");
+        TowerObjective(&config.tower)
+            .check(globe(ny, nx), true)
+            .expect("tower fits");
+        assert!(
+            TowerObjective(&config.tower)
+                .check(globe(32, 64), true)
+                .is_err()
+        );
+        let tower = HistoryTower::new(&config.tower.network, &device);
+        assert!(tower.knows_season());
+        let history = Tensor::<4>::zeros([1, 4, ny, nx], &device);
+        let out = tower.forecast(history, &[3], &[Some(0.5)]);
+        assert_eq!(out.mean.dims(), [1, 1, ny, nx]);
+        let maps = crate::diffusion::wavelet::band_count(ny, nx);
+        assert_eq!(out.maps.expect("maps").dims(), [1, maps, ny, nx]);
+    }
+    let denoiser = Denoiser::new(&paper.denoiser.network, 0.5, &device);
+    let parameters = weights::count(&denoiser) as f64;
+    assert!((parameters / 25.7e6 - 1.0).abs() < 0.035, "{parameters}");
+    let x = Tensor::<4>::zeros([1, 1, 12, 24], &device);
+    assert_eq!(denoiser.denoise(x, 1.0).dims(), [1, 1, 12, 24]);
 }
 
 #[test]

@@ -107,7 +107,7 @@ pub fn measure(
 }
 
 /// Quantile with linear interpolation between order statistics.
-fn quantile(mut values: Vec<f64>, part: f64) -> f64 {
+pub(super) fn quantile(mut values: Vec<f64>, part: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     let Some(last) = values.len().checked_sub(1) else {
         return f64::NAN;
