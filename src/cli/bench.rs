@@ -62,7 +62,7 @@ pub fn run(args: &BenchArgs) -> Result<u8> {
     let mut engine = Engine::new(&model, device::select(args.device)?)?;
     let repeats = args.repeats as usize;
     let mut all = Vec::new();
-    let n = engine.side();
+    let cells = engine.cells();
     let key = NoiseKey {
         seed: 0,
         stream: Stream::Test,
@@ -71,7 +71,7 @@ pub fn run(args: &BenchArgs) -> Result<u8> {
         step: 0,
     };
     let noise = |engine: &Engine, rows: usize, channels: usize| {
-        engine.tensor(key.normal_f32(rows * channels * n * n), rows, channels)
+        engine.tensor(key.normal_f32(rows * channels * cells), rows, channels)
     };
     for (name, rows) in [
         ("denoiser forward, batch 1", 1),

@@ -150,8 +150,7 @@ fn measure(model: &mut Model, compute: device::ComputeDevice, folder: &Path) -> 
         let spec = RolloutSpec {
             seed: SEED,
             members: MEMBERS,
-            start_file: None,
-            start_date: None,
+            ..RolloutSpec::default()
         };
         let progress = bar(FRAMES as u64, "frames");
         progress.set_message(label.clone());

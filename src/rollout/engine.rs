@@ -1,4 +1,7 @@
-//! A model on a device, ready to make frames: networks, discriminators, solver.
+//! A model on a device, ready to make frames: networks, discriminators, what goes on as truth.
+
+use std::rc::Rc;
+use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData};
 
@@ -16,8 +19,10 @@ use crate::model::{Fields, Model, ModelCard};
 use crate::nn::{Denoiser, Encoder, HistoryTower, weights};
 use crate::sim;
 
-use super::protocol::ModelFacts;
-use super::settings::DiscriminatorKind;
+use super::climate::Climate;
+use super::protocol::{GlobeFacts, ModelFacts};
+use super::settings::{DiscriminatorKind, GuidanceSettings};
+use super::world::{World, shipped_recording};
 
 /// Frames of history that the discriminators can look at: the last one and m <= 3 before it.
 pub const HISTORY: usize = 4;
@@ -36,10 +41,12 @@ pub struct Engine {
     pub two_tower: Option<Box<dyn Control>>,
     /// The paper's discriminator, if the model has it.
     pub encoder: Option<EncoderGuide>,
-    /// The solver that continues a rollout as truth.
-    pub solver: sim::Solver,
+    /// What goes on as truth: the solver, or the recording that the rollout in progress began with.
+    pub world: World,
     /// Physical values to normalised ones and back.
     pub normaliser: Normaliser,
+    /// What is known of rain, on the globe.
+    pub climate: Option<Rc<Climate>>,
 }
 
 impl Denoise for Denoiser {
@@ -88,7 +95,7 @@ pub fn normaliser(card: &ModelCard, fields: Option<&Fields>) -> Result<Normalise
         cap: table("cap")?,
     };
     amounts.validate(globe.grid.len())?;
-    Ok(Normaliser::Amounts(std::sync::Arc::new(amounts)))
+    Ok(Normaliser::Amounts(Arc::new(amounts)))
 }
 
 /// The tables of the wavelet closed form.
@@ -157,11 +164,27 @@ impl Engine {
             }
             _ => None,
         };
-        let params = sim::Params::preset(&card.data.preset)?;
+        let truth = card.truth.rain.clone().unwrap_or_default();
+        let (world, climate) = match (&card.data.globe, &fields) {
+            (Some(globe), Some(fields)) => (
+                World::Recorded(shipped_recording(&globe.grid)?),
+                Some(Rc::new(Climate::new(
+                    &globe.grid,
+                    fields,
+                    &normaliser,
+                    truth,
+                )?)),
+            ),
+            _ => {
+                let params = sim::Params::preset(&card.data.preset)?;
+                (World::Solver(Box::new(sim::Solver::new(&params)?)), None)
+            }
+        };
         Ok(Self {
             model_hash: model.hash(),
-            solver: sim::Solver::new(&params)?,
+            world,
             normaliser,
+            climate,
             card,
             compute,
             denoiser,
@@ -170,14 +193,31 @@ impl Engine {
         })
     }
 
-    /// Points a side.
-    pub fn side(&self) -> usize {
-        self.solver.params().n
+    /// Rows and columns of a frame.
+    pub fn shape(&self) -> [usize; 2] {
+        match (&self.climate, &self.world) {
+            (Some(climate), _) => [climate.globe.ny(), climate.globe.nx],
+            (None, World::Solver(solver)) => [solver.params().n; 2],
+            (None, World::Recorded(recording)) => {
+                [recording.globe().ny(), recording.globe().nx]
+            }
+        }
     }
 
-    /// Physical value of a normalised 1.
-    pub fn scale(&self) -> f32 {
-        self.card.data.scale as f32
+    /// Cells of a frame.
+    pub fn cells(&self) -> usize {
+        let [ny, nx] = self.shape();
+        ny * nx
+    }
+
+    /// Time between frames: in the solver's unit, or a day.
+    pub fn frame_interval(&self) -> f64 {
+        self.world.frame_interval()
+    }
+
+    /// Whether the discriminator is told the day of the year under these settings.
+    pub fn told_season(&self, guidance: &GuidanceSettings) -> bool {
+        guidance.season && self.card.two_tower.as_ref().is_some_and(|t| t.season)
     }
 
     /// The discriminator of that kind.
@@ -200,27 +240,27 @@ impl Engine {
         })
     }
 
-    /// Arrays (one a row, each of one channel or more) as a tensor `[rows, channels, n, n]` on the device.
+    /// Arrays (one a row, each of one channel or more) as a tensor `[rows, channels, y, x]` on the device.
     pub fn tensor(&self, values: Vec<f32>, rows: usize, channels: usize) -> Tensor<4> {
-        let n = self.side();
+        let [ny, nx] = self.shape();
         Tensor::from_data(
-            TensorData::new(values, [rows, channels, n, n]),
+            TensorData::new(values, [rows, channels, ny, nx]),
             &self.compute.device,
         )
     }
 
-    /// Facts for the window.
+    /// Facts for the window; on the globe of the recording in use.
     pub fn facts(&self) -> ModelFacts {
         let card = &self.card;
         let t = &card.truth;
         let (tt, en) = (card.two_tower.as_ref(), card.encoder.as_ref());
-        let n = self.side();
+        let [ny, nx] = self.shape();
         ModelFacts {
             name: card.name.clone(),
             quantity: card.quantity.clone(),
             units: card.units.clone(),
-            shape: (n, n),
-            frame_interval: self.solver.params().frame_interval(),
+            shape: (ny, nx),
+            frame_interval: self.frame_interval(),
             suggested_strength: [
                 tt.map_or(1.0, |c| c.suggested_strength),
                 en.map_or(1.0, |c| c.suggested_strength),
@@ -238,7 +278,23 @@ impl Engine {
             rmse_band: (t.rmse_band[0], t.rmse_band[1]),
             device: self.compute.name.clone(),
             model_hash: self.model_hash.clone(),
-            globe: None,
+            globe: self.globe_facts().map(Arc::new),
         }
+    }
+
+    fn globe_facts(&self) -> Option<GlobeFacts> {
+        let climate = self.climate.as_ref()?;
+        let recording = self.world.recording()?;
+        let last = recording.days().saturating_sub(1);
+        Some(GlobeFacts {
+            grid: climate.globe.clone(),
+            calendar: recording.calendar(),
+            climatology: climate.mean.clone(),
+            climatology_p90: climate.p90.clone(),
+            truth: climate.truth.clone(),
+            knows_season: self.card.two_tower.as_ref().is_some_and(|t| t.season),
+            recording: recording.name(),
+            recorded: (recording.date(0), recording.date(last)),
+        })
     }
 }

@@ -1,17 +1,16 @@
 //! The state of a rollout: what each lane has seen.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
+use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::data;
+use crate::data::Date;
 use crate::error::{Result, UserError};
-use crate::sim;
 
 use super::engine::{Engine, HISTORY};
 use super::settings::{LaneKind, RolloutSpec};
-
-/// The states of the true solver are kept every so many frames, so that going back need not begin at the start.
-const CHECKPOINT_EVERY: usize = 16;
+use super::truth::{Truth, TruthFrame};
+use super::world::{Days, World};
 
 /// Frames of one lane, newest first, at most [`HISTORY`]; one array a member, physical units.
 type History = VecDeque<Vec<Arc<[f32]>>>;
@@ -26,16 +25,16 @@ pub struct Lanes {
     pub next: usize,
     /// Histories by [`LaneKind::index`]; `None` for a lane that is off.
     histories: [Option<History>; 4],
-    truth: Vec<sim::State>,
-    checkpoints: BTreeMap<usize, Vec<sim::State>>,
+    truth: Truth,
 }
 
 impl Lanes {
-    /// Makes or reads the start frames. All lanes begin with the same. A start file must hold at least `history + 1`
-    /// frames; it gives as many as the discriminators can use.
+    /// Makes or reads the start frames. All lanes begin with the same. A start must hold at least `history + 1` frames;
+    /// it gives as many as the discriminators can use. On the globe the engine's world becomes the recording that the
+    /// rollout asks for.
     ///
     /// # Errors
-    /// A start file that cannot be used; a number of members out of range.
+    /// A start that cannot be used; a number of members out of range. The engine is then as before.
     pub fn start(engine: &mut Engine, spec: &RolloutSpec, history: usize) -> Result<Self> {
         if !(1..=64).contains(&spec.members) {
             return Err(UserError::new(
@@ -44,59 +43,41 @@ impl Lanes {
                 "choose a number in that range; several runs with other seeds make larger ensembles",
             ));
         }
-        let seed = spec.seed;
-        let (frames, truth) = match &spec.start_file {
-            None => {
-                let solver = &mut engine.solver;
-                let mut members = Vec::with_capacity(spec.members);
-                let mut truth = Vec::with_capacity(spec.members);
-                for member in 0..spec.members as u32 {
-                    let mut state = solver.random_state(seed, member);
-                    solver.spin_up(&mut state, seed, member);
-                    let mut run = vec![solver.field(&state)];
-                    for _ in 1..HISTORY {
-                        solver.advance_frame(&mut state, seed, member);
-                        run.push(solver.field(&state));
-                    }
-                    members.push(run);
-                    truth.push(state);
-                }
-                (members, truth)
-            }
-            Some(path) => {
-                let members = start_members(engine, path, spec.members, history)?;
-                let truth = members
-                    .iter()
-                    .map(|run| {
-                        let last = run.last().map_or(&[] as &[f32], Vec::as_slice);
-                        engine.solver.state_from_field(last)
-                    })
-                    .collect::<Result<Vec<_>>>()?;
-                (members, truth)
-            }
-        };
-        let count = frames[0].len();
-        let history: History = (0..count)
-            .rev()
-            .map(|t| {
-                frames
-                    .iter()
-                    .map(|run| Arc::from(run[t].as_slice()))
-                    .collect()
-            })
-            .collect();
+        let (truth, frames) = Truth::start(engine, spec, history)?;
+        let count = frames.len();
+        let history: History = frames.into_iter().rev().collect();
         Ok(Self {
             spec: spec.clone(),
             start_frames: count,
             next: count,
-            histories: [
-                Some(history.clone()),
-                Some(history.clone()),
-                Some(history.clone()),
-                Some(history),
-            ],
-            checkpoints: BTreeMap::from([(count, truth.clone())]),
+            histories: std::array::from_fn(|_| Some(history.clone())),
             truth,
+        })
+    }
+
+    /// Takes up a run of days that was written to a file: its number of start frames, the date of its frame 0, the number
+    /// of frames in it, and the last ones, oldest first, one array a member. Only the lane `kind` has a history then.
+    ///
+    /// # Errors
+    /// A world without recorded days, a recording that does not hold the start any more.
+    pub fn resume(
+        engine: &mut Engine,
+        spec: &RolloutSpec,
+        kind: LaneKind,
+        run: &WrittenRun,
+    ) -> Result<Self> {
+        let recording = Truth::recording(engine, spec)?;
+        let days = Days::resume(Rc::clone(&recording), run.first)?;
+        engine.world = World::Recorded(recording);
+        let history: History = run.last.iter().rev().take(HISTORY).cloned().collect();
+        let mut histories = [const { None }; 4];
+        histories[kind.index()] = Some(history);
+        Ok(Self {
+            spec: spec.clone(),
+            start_frames: run.start_frames,
+            next: run.frames,
+            histories,
+            truth: Truth::Recorded(days),
         })
     }
 
@@ -135,6 +116,19 @@ impl Lanes {
         m.min(self.next.saturating_sub(1)).min(HISTORY - 1)
     }
 
+    /// Date of a frame, on the globe.
+    pub fn date(&self, frame: usize) -> Option<Date> {
+        self.days().map(|d| d.date(frame))
+    }
+
+    /// The days of the rollout, on the globe.
+    pub fn days(&self) -> Option<&Days> {
+        match &self.truth {
+            Truth::Recorded(days) => Some(days),
+            Truth::Solver { .. } => None,
+        }
+    }
+
     /// Appends a frame to a lane.
     pub fn push(&mut self, kind: LaneKind, members: Vec<Arc<[f32]>>) {
         if let Some(h) = &mut self.histories[kind.index()] {
@@ -146,22 +140,15 @@ impl Lanes {
     /// Ends a frame: the next one has the next number.
     pub fn advance(&mut self) {
         self.next += 1;
-        if self.next.is_multiple_of(CHECKPOINT_EVERY) {
-            self.checkpoints.insert(self.next, self.truth.clone());
-        }
+        self.truth.keep(self.next);
     }
 
-    /// The next frame of the true solver, one array a member, physical units.
-    pub fn next_truth(&mut self, engine: &mut Engine) -> Vec<Arc<[f32]>> {
-        let seed = self.spec.seed;
-        self.truth
-            .iter_mut()
-            .enumerate()
-            .map(|(member, state)| {
-                engine.solver.advance_frame(state, seed, member as u32);
-                Arc::from(engine.solver.field(state))
-            })
-            .collect()
+    /// The next frame of truth, one array a member, physical units.
+    ///
+    /// # Errors
+    /// A recorded day that cannot be read.
+    pub fn next_truth(&mut self, engine: &mut Engine) -> Result<TruthFrame> {
+        self.truth.next(engine, &self.spec, self.next)
     }
 
     /// Goes back: the next frame is number `next`. `frames` gives the kept frame of a lane by number.
@@ -178,19 +165,10 @@ impl Lanes {
                 .take(HISTORY)
                 .map_while(|f| frames(kind, f))
                 .collect();
-            if !history.is_empty() {
-                self.histories[kind.index()] = Some(history);
-            }
+            // A lane that had no frame there is off; switched on, it begins anew.
+            self.histories[kind.index()] = (!history.is_empty()).then_some(history);
         }
-        self.checkpoints.split_off(&(next + 1));
-        if let Some((&from, states)) = self.checkpoints.iter().next_back() {
-            self.truth = states.clone();
-            self.next = from;
-            while self.next < next {
-                self.next_truth(engine);
-                self.next += 1;
-            }
-        }
+        self.truth.go_back(engine, &self.spec, next);
         self.next = next;
     }
 
@@ -205,12 +183,11 @@ impl Lanes {
         let Some(h) = &self.histories[kind.index()] else {
             return false;
         };
-        let cells = engine.side() * engine.side();
-        let to_normalised = 1.0 / engine.scale();
+        let cells = engine.cells();
         for member in 0..self.members() {
             for past in 0..HISTORY {
-                match h.get(past) {
-                    Some(frame) => out.extend(frame[member].iter().map(|v| v * to_normalised)),
+                match h.get(past).and_then(|frame| frame.get(member)) {
+                    Some(frame) => engine.normaliser.normalise(frame, out),
                     None => out.extend(std::iter::repeat_n(0.0, cells)),
                 }
             }
@@ -219,28 +196,15 @@ impl Lanes {
     }
 }
 
-/// Start frames of each member from a file, oldest first; as many as the file has, at most [`HISTORY`].
-fn start_members(
-    engine: &Engine,
-    path: &std::path::Path,
-    members: usize,
-    history: usize,
-) -> Result<Vec<Vec<Vec<f32>>>> {
-    let series = data::read_series(path, None)?;
-    let name = path.display().to_string();
-    let past = history.max(series.frames.saturating_sub(1).min(HISTORY - 1));
-    let grid = crate::field::Grid::periodic(engine.side());
-    let start = data::start_from_series(&name, &series, grid, past, members)?;
-    let expected = engine.solver.params().frame_interval();
-    if history > 0 && (start.frame_interval / expected - 1.0).abs() > 0.01 {
-        return Err(UserError::new(
-            format!("Cannot start from {name}"),
-            format!(
-                "its frames are {} time units apart, the model's are {expected}",
-                start.frame_interval
-            ),
-            "use a history length of 0, which needs the last frame only, or frames with the model's spacing",
-        ));
-    }
-    Ok(start.members)
+/// What a file says of the run in it.
+#[derive(Debug, Clone)]
+pub struct WrittenRun {
+    /// Frames that were given rather than generated.
+    pub start_frames: usize,
+    /// Date of frame 0.
+    pub first: Date,
+    /// Number of frames, start frames included.
+    pub frames: usize,
+    /// The last frames, oldest first, one array a member, physical units.
+    pub last: Vec<Vec<Arc<[f32]>>>,
 }

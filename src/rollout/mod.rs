@@ -1,13 +1,20 @@
 //! Frames one after another: settings, the engine that makes them, and the worker thread that owns it.
 
+pub mod climate;
 pub mod diagnostics;
 pub mod engine;
 pub mod frame;
 pub mod headless;
+pub mod headless_rain;
 pub mod lanes;
 pub mod protocol;
+mod rain;
 mod recorder;
 pub mod sampled;
 mod session;
 pub mod settings;
+pub mod spill;
+mod spill_format;
+mod truth;
 pub mod worker;
+pub mod world;

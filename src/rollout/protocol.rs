@@ -9,6 +9,7 @@ use crate::error::UserError;
 
 use super::frame::{FrameSet, LaneDiagnostics};
 use super::settings::{LaneKind, RolloutSpec, Settings};
+use super::spill::OnDisk;
 use crate::data::{Calendar, Date};
 use crate::field::Globe;
 use crate::model::card::RainTruth;
@@ -131,12 +132,54 @@ pub struct GlobeFacts {
 /// Frames of the rollout on screen, shared with the window: appended by the worker, read by the window.
 #[derive(Debug, Clone, Default)]
 pub struct Archive {
-    /// All kept frames, oldest first, index ascending and without gap from the first kept one.
+    /// All frames in memory, oldest first, index ascending and without gap from the first one.
     pub frames: Vec<Arc<FrameSet>>,
+    /// Older frames on disk; [`Self::load`] gives any frame.
+    pub on_disk: OnDisk,
     /// Streaming figures by [`LaneKind::index`].
     pub diagnostics: [LaneDiagnostics; 4],
     /// Increases at every restart: frames of an older epoch never appear in a newer one.
     pub epoch: u64,
+}
+
+impl Archive {
+    /// Number of the oldest frame that can be shown, in memory or on disk; 0 without frames.
+    pub fn oldest(&self) -> usize {
+        let in_memory = self.frames.first().map_or(0, |f| f.index);
+        let on_disk = self.on_disk.range();
+        // Frames that were lost in between cannot be passed.
+        if on_disk.end == in_memory && !on_disk.is_empty() {
+            on_disk.start
+        } else {
+            in_memory
+        }
+    }
+
+    /// A frame by its number: from memory, or read back from disk (a file of some 10 kB is read; quick, but not for
+    /// every frame at once). `None` where it is not kept.
+    pub fn load(&self, index: usize) -> Option<Arc<FrameSet>> {
+        let first = self.frames.first().map_or(0, |f| f.index);
+        match index.checked_sub(first) {
+            Some(at) => self.frames.get(at).cloned(),
+            None => self.on_disk.load(index),
+        }
+    }
+
+    /// Forgets the frames from number `next` on; brings frames back from disk until `wanted` are in memory.
+    pub fn go_back(&mut self, next: usize, wanted: usize) {
+        self.frames.retain(|f| f.index < next);
+        let mut first = self.frames.first().map_or(next, |f| f.index);
+        let mut back = Vec::new();
+        while self.frames.len() + back.len() < wanted {
+            let Some(frame) = first.checked_sub(1).and_then(|i| self.on_disk.load(i)) else {
+                break;
+            };
+            first = frame.index;
+            back.push(frame);
+        }
+        self.on_disk.truncate(first);
+        self.frames.splice(..0, back.into_iter().rev());
+    }
 }
 
 /// Settings with their generation number.

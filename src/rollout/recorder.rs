@@ -1,13 +1,17 @@
 //! From raw lanes to a [`FrameSet`]: figures, Hovmoeller row, blow-up watch.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::data::Date;
 use crate::metrics::hovmoeller_row;
 
+use super::climate::Climate;
 use super::diagnostics::{LaneStream, MAX_LAG};
 use super::engine::Engine;
 use super::frame::{DenoisingTrace, FrameSet, LaneDiagnostics, LaneFrame, LaneStats};
+use super::rain::{RainLane, month0};
 use super::settings::LaneKind;
 
 /// A frame whose std exceeds the data's by this factor has left the data: the rollout is blowing up. Truth's own frames
@@ -15,10 +19,14 @@ use super::settings::LaneKind;
 pub const BLOW_UP_STD: f64 = 2.0;
 
 /// The streams of all lanes.
-#[derive(Default)]
 pub struct Recorder {
-    streams: [LaneStream; 4],
+    streams: Streams,
     last: [Option<Vec<Arc<[f32]>>>; 4],
+}
+
+enum Streams {
+    Turbulence(Box<[LaneStream; 4]>),
+    Rain(Box<[RainLane; 4]>),
 }
 
 /// Why a lane was stopped.
@@ -27,86 +35,167 @@ pub struct BlowUp {
     pub what: String,
 }
 
+/// A frame of a lane as it was made.
+pub struct Made {
+    /// Which lane.
+    pub kind: LaneKind,
+    /// Number of the frame.
+    pub index: usize,
+    /// One array a member, physical units.
+    pub members: Vec<Arc<[f32]>>,
+    /// How the discriminator saw it.
+    pub trace: DenoisingTrace,
+    /// Date of the frame, on the globe.
+    pub date: Option<Date>,
+    /// Day that a recording shows, in the truth lane on the globe.
+    pub recorded: Option<Date>,
+}
+
 impl Recorder {
-    /// Takes a start frame of a lane.
-    pub fn start(&mut self, kind: LaneKind, members: &[Arc<[f32]>], nx: usize) -> LaneFrame {
-        self.streams[kind.index()].push_start(members);
-        self.last[kind.index()] = Some(members.to_vec());
-        LaneFrame {
-            members: members.to_vec(),
-            hovmoeller: hovmoeller_row(&members[0], members[0].len() / nx, nx).into(),
-            stats: LaneStats {
-                rmse_to_previous: f64::NAN,
-                dynamics_skill: f64::NAN,
-                ..plain_stats(members)
-            },
-            rain: None,
-            recorded: None,
-            trace: Arc::default(),
+    /// For the lanes of a model.
+    pub fn new(engine: &Engine) -> Self {
+        let streams = match &engine.climate {
+            None => Streams::Turbulence(Default::default()),
+            Some(climate) => Streams::Rain(Box::new(
+                LaneKind::ALL.map(|kind| RainLane::new(climate, kind)),
+            )),
+        };
+        Self {
+            streams,
+            last: Default::default(),
         }
     }
 
+    /// Takes a start frame of a lane.
+    pub fn start(&mut self, engine: &Engine, made: Made) -> LaneFrame {
+        let i = made.kind.index();
+        let members = &made.members;
+        let (stats, rain) = match &mut self.streams {
+            Streams::Turbulence(streams) => {
+                streams[i].push_start(members);
+                let stats = LaneStats {
+                    rmse_to_previous: f64::NAN,
+                    dynamics_skill: f64::NAN,
+                    ..plain_stats(members)
+                };
+                (stats, None)
+            }
+            Streams::Rain(lanes) => lanes[i].push_start(members),
+        };
+        self.last[i] = Some(members.clone());
+        self.lane_frame(engine, made, stats, rain)
+    }
+
     /// Takes a generated frame of a lane; tells if it has blown up (then nothing enters the figures).
-    pub fn generated(
-        &mut self,
-        engine: &mut Engine,
-        kind: LaneKind,
-        members: Vec<Arc<[f32]>>,
-        trace: DenoisingTrace,
-    ) -> (LaneFrame, Option<BlowUp>) {
-        let i = kind.index();
-        let data_std = engine.card.truth.std;
-        let blow_up = blow_up(&members, data_std);
-        let stats = if blow_up.is_some() {
-            plain_stats(&members)
-        } else {
-            let unforced: Vec<Vec<f32>> = self.last[i]
-                .iter()
-                .flatten()
-                .map(|x| engine.solver.unforced_frame(x))
-                .collect();
-            self.last[i] = Some(members.clone());
-            self.streams[i].push(&members, &unforced)
+    pub fn generated(&mut self, engine: &mut Engine, made: Made) -> (LaneFrame, Option<BlowUp>) {
+        let i = made.kind.index();
+        let blow_up = blow_up(engine, made.kind, &made.members);
+        let (stats, rain) = match &mut self.streams {
+            Streams::Turbulence(_) if blow_up.is_some() => (plain_stats(&made.members), None),
+            Streams::Turbulence(streams) => {
+                let unforced = unforced(engine, self.last[i].as_deref().unwrap_or_default());
+                (streams[i].push(&made.members, &unforced), None)
+            }
+            Streams::Rain(lanes) => match made.recorded.or(made.date) {
+                Some(date) if blow_up.is_none() => {
+                    lanes[i].push(&made.members, made.index, date)
+                }
+                _ => lanes[i].day(&made.members),
+            },
         };
-        let frame = LaneFrame {
-            hovmoeller: hovmoeller_row(&members[0], engine.side(), engine.side()).into(),
-            members,
+        if blow_up.is_none() {
+            self.last[i] = Some(made.members.clone());
+        }
+        (self.lane_frame(engine, made, stats, rain), blow_up)
+    }
+
+    fn lane_frame(
+        &self,
+        engine: &Engine,
+        made: Made,
+        stats: LaneStats,
+        rain: Option<Arc<super::frame::RainStats>>,
+    ) -> LaneFrame {
+        let first = made.members.first().map_or(&[] as &[f32], |m| m);
+        let hovmoeller = match &self.streams {
+            Streams::Turbulence(_) => {
+                let [ny, nx] = engine.shape();
+                hovmoeller_row(first, ny, nx)
+            }
+            Streams::Rain(lanes) => lanes[made.kind.index()].hovmoeller(first),
+        };
+        LaneFrame {
+            hovmoeller: hovmoeller.into(),
+            members: made.members,
             stats,
-            rain: None,
-            recorded: None,
-            trace: Arc::new(trace),
-        };
-        (frame, blow_up)
+            rain,
+            recorded: made.recorded,
+            trace: Arc::new(made.trace),
+        }
     }
 
     /// A lane that was switched on in mid-rollout: its history is that of another lane.
     pub fn begin_lane(&mut self, kind: LaneKind, last: Option<&Vec<Arc<[f32]>>>) {
-        self.streams[kind.index()] = LaneStream::default();
-        self.last[kind.index()] = last.cloned();
-        if let Some(members) = last {
-            self.streams[kind.index()].push_start(members);
+        let i = kind.index();
+        self.last[i] = last.cloned();
+        match &mut self.streams {
+            Streams::Turbulence(streams) => {
+                streams[i] = LaneStream::default();
+                if let Some(members) = last {
+                    streams[i].push_start(members);
+                }
+            }
+            Streams::Rain(lanes) => lanes[i].begin(last),
         }
     }
 
-    /// Forgets the frames from number `next` on; `kept` are the frames before it.
-    pub fn go_back(&mut self, kept: &[Arc<FrameSet>], start_frames: usize, next: usize) {
+    /// Forgets the frames from number `next` on; `frame` gives the frames before and after it, as far as they are kept.
+    pub fn go_back(
+        &mut self,
+        frame: &dyn Fn(usize) -> Option<Arc<FrameSet>>,
+        start_frames: usize,
+        next: usize,
+    ) {
         for kind in LaneKind::ALL {
             let i = kind.index();
-            let lane = |f: &Arc<FrameSet>| f.lanes[i].as_ref().map(|l| l.members.clone());
-            let recent: VecDeque<_> = kept
-                .iter()
-                .rev()
-                .take(MAX_LAG + 1)
-                .map_while(lane)
-                .collect();
-            self.last[i] = recent.front().cloned();
-            self.streams[i].truncate(next.saturating_sub(start_frames), recent);
+            let lane = |f: usize| frame(f)?.lanes[i].as_ref().map(|l| l.members.clone());
+            match &mut self.streams {
+                Streams::Turbulence(streams) => {
+                    let recent: VecDeque<_> = (0..next)
+                        .rev()
+                        .take(MAX_LAG + 1)
+                        .map_while(lane)
+                        .collect();
+                    self.last[i] = recent.front().cloned();
+                    streams[i].truncate(next.saturating_sub(start_frames), recent);
+                }
+                Streams::Rain(lanes) => {
+                    lanes[i].go_back(next, &|f| {
+                        let set = frame(f)?;
+                        let lane = set.lanes[i].as_ref()?;
+                        let date = lane.recorded.or(set.date)?;
+                        Some((lane.members.clone(), month0(date)))
+                    });
+                    self.last[i] = next.checked_sub(1).and_then(lane);
+                }
+            }
         }
     }
 
     /// Streaming figures of all lanes.
     pub fn figures(&self, data_std: f64) -> [LaneDiagnostics; 4] {
-        std::array::from_fn(|i| self.streams[i].figures(data_std))
+        std::array::from_fn(|i| match &self.streams {
+            Streams::Turbulence(streams) => streams[i].figures(data_std),
+            Streams::Rain(lanes) => lanes[i].figures(data_std),
+        })
+    }
+}
+
+/// The solver's answer to each member, without forcing; none where truth has no solver.
+pub(super) fn unforced(engine: &mut Engine, members: &[Arc<[f32]>]) -> Vec<Vec<f32>> {
+    match engine.world.solver() {
+        Some(solver) => members.iter().map(|x| solver.unforced_frame(x)).collect(),
+        None => Vec::new(),
     }
 }
 
@@ -123,7 +212,21 @@ fn plain_stats(members: &[Arc<[f32]>]) -> LaneStats {
     }
 }
 
-pub(super) fn blow_up(members: &[Arc<[f32]>], data_std: f64) -> Option<BlowUp> {
+/// Whether a frame of a lane has left the data. Recorded days never do: they may be another climate's.
+pub(super) fn blow_up(engine: &Engine, kind: LaneKind, members: &[Arc<[f32]>]) -> Option<BlowUp> {
+    match &engine.climate {
+        Some(_) if kind == LaneKind::Truth => None,
+        Some(climate) => rain_blow_up(climate, members),
+        None => turbulence_blow_up(members, engine.card.truth.std),
+    }
+}
+
+fn rain_blow_up(climate: &Rc<Climate>, members: &[Arc<[f32]>]) -> Option<BlowUp> {
+    let what = members.iter().find_map(|m| climate.blow_up(m))?;
+    Some(BlowUp { what })
+}
+
+fn turbulence_blow_up(members: &[Arc<[f32]>], data_std: f64) -> Option<BlowUp> {
     members.iter().find_map(|m| {
         let std = plain_stats(std::slice::from_ref(m)).std;
         if !std.is_finite() {
@@ -147,10 +250,10 @@ mod tests {
     #[test]
     fn blow_up_is_seen_and_truth_is_not() {
         let calm: Arc<[f32]> = (0..100).map(|i| ((i % 10) as f32 - 4.5) / 2.87).collect();
-        assert!(blow_up(std::slice::from_ref(&calm), 1.0).is_none());
+        assert!(turbulence_blow_up(std::slice::from_ref(&calm), 1.0).is_none());
         let loud: Arc<[f32]> = calm.iter().map(|v| v * 2.5).collect();
         let broken: Arc<[f32]> = calm.iter().map(|v| v / 0.0).collect();
-        assert!(blow_up(&[calm, loud], 1.0).is_some());
-        assert!(blow_up(&[broken], 1.0).is_some());
+        assert!(turbulence_blow_up(&[calm, loud], 1.0).is_some());
+        assert!(turbulence_blow_up(&[broken], 1.0).is_some());
     }
 }

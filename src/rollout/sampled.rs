@@ -21,7 +21,7 @@ pub struct FrameInProgress {
     rows: Vec<(LaneKind, u32)>,
     history: Tensor<4>,
     conditioned: Option<Box<dyn Conditioned>>,
-    conditioned_for: Option<(DiscriminatorKind, usize)>,
+    conditioned_for: Option<(DiscriminatorKind, Context)>,
     frame: usize,
     seed: u64,
     evaluations: Vec<Trace>,
@@ -108,7 +108,7 @@ impl FrameInProgress {
         settings: &Settings,
     ) -> Result<Vec<Evaluation>> {
         let g = &settings.guidance;
-        let wanted = (g.discriminator, lanes.history_length(g.history));
+        let wanted = (g.discriminator, context(engine, lanes, settings));
         let asked = self.watch || g.strength != 0.0;
         if !asked {
             self.conditioned = None;
@@ -116,8 +116,7 @@ impl FrameInProgress {
         } else if self.conditioned_for != Some(wanted) {
             let began = Instant::now();
             let discriminator = engine.discriminator(wanted.0)?;
-            self.conditioned =
-                Some(discriminator.condition(&self.history, Context::history(wanted.1)));
+            self.conditioned = Some(discriminator.condition(&self.history, wanted.1));
             self.conditioned_for = Some(wanted);
             self.guidance_seconds += began.elapsed().as_secs_f64();
         }
@@ -155,8 +154,7 @@ impl FrameInProgress {
 
     /// The finished frames, physical units, and how the discriminator saw them.
     pub fn finish(self, engine: &Engine) -> Vec<SampledLane> {
-        let cells = engine.side() * engine.side();
-        let scale = engine.scale();
+        let cells = engine.cells();
         let values = to_vec(self.sampler.state().clone());
         let logits: Vec<Option<Vec<f32>>> = self
             .evaluations
@@ -170,10 +168,8 @@ impl FrameInProgress {
             .collect();
         let mut out: Vec<SampledLane> = Vec::new();
         for (row, (kind, _)) in self.rows.iter().enumerate() {
-            let frame: Arc<[f32]> = values[row * cells..(row + 1) * cells]
-                .iter()
-                .map(|v| v * scale)
-                .collect();
+            let normalised = &values[row * cells..(row + 1) * cells];
+            let frame: Arc<[f32]> = engine.normaliser.physical(normalised).0.into();
             match out.iter_mut().find(|l| l.kind == *kind) {
                 Some(lane) => lane.members.push(frame),
                 None => out.push(SampledLane {
@@ -198,7 +194,11 @@ impl FrameInProgress {
 ///
 /// # Errors
 /// A model without the two-tower discriminator.
-pub fn forecaster_frame(engine: &Engine, lanes: &Lanes, m: usize) -> Result<Vec<Arc<[f32]>>> {
+pub fn forecaster_frame(
+    engine: &Engine,
+    lanes: &Lanes,
+    settings: &Settings,
+) -> Result<Vec<Arc<[f32]>>> {
     let Some(two_tower) = &engine.two_tower else {
         return Err(UserError::new(
             "There is no forecaster in this model",
@@ -210,7 +210,7 @@ pub fn forecaster_frame(engine: &Engine, lanes: &Lanes, m: usize) -> Result<Vec<
     if !lanes.append_history(engine, LaneKind::Forecaster, &mut history) {
         return Ok(Vec::new());
     }
-    let cells = engine.side() * engine.side();
+    let cells = engine.cells();
     let mut noise = Vec::with_capacity(lanes.members() * cells);
     for member in 0..lanes.members() {
         let key = NoiseKey {
@@ -225,13 +225,25 @@ pub fn forecaster_frame(engine: &Engine, lanes: &Lanes, m: usize) -> Result<Vec<
     let rows = lanes.members();
     let out = two_tower.forecast_with_noise(
         &engine.tensor(history, rows, HISTORY),
-        Context::history(lanes.history_length(m)),
+        context(engine, lanes, settings),
         engine.tensor(noise, rows, 1),
     );
     Ok(to_vec(out)
         .chunks_exact(cells)
-        .map(|c| c.iter().map(|v| v * engine.scale()).collect())
+        .map(|c| engine.normaliser.physical(c).0.into())
         .collect())
+}
+
+/// What a discriminator is told besides the frames when it judges the next one.
+fn context(engine: &Engine, lanes: &Lanes, settings: &Settings) -> Context {
+    let guidance = &settings.guidance;
+    Context {
+        m: lanes.history_length(guidance.history),
+        season: engine
+            .told_season(guidance)
+            .then(|| lanes.days().map(|d| d.season(lanes.next)))
+            .flatten(),
+    }
 }
 
 /// `|guidance| / |score|` of each row.
@@ -255,7 +267,7 @@ fn noise_rows(
     frame: usize,
     step: u16,
 ) -> Tensor<4> {
-    let cells = engine.side() * engine.side();
+    let cells = engine.cells();
     let mut values = Vec::with_capacity(rows.len() * cells);
     for (_, member) in rows {
         let key = NoiseKey {

@@ -12,13 +12,18 @@ use super::engine::Engine;
 use super::frame::{DenoisingTrace, FrameSet, LaneFrame};
 use super::lanes::Lanes;
 use super::protocol::{Archive, Command, Event, Versioned};
-use super::recorder::Recorder;
+use super::recorder::{Made, Recorder};
 use super::sampled::{FrameInProgress, forecaster_frame};
 use super::settings::{LaneKind, RolloutSpec};
+use super::spill::OnDisk;
 use super::worker::{Shared, WorkerOptions};
+use super::world::World;
 
 /// Weight of the newest frame in the shown frame rate.
 const RATE_WEIGHT: f64 = 0.2;
+
+/// Frames that stay in memory whatever the limit: more than any lag or history looks back.
+const KEPT_AT_LEAST: usize = 16;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
@@ -39,6 +44,8 @@ pub(super) struct Session<'a> {
     stopped: [bool; 4],
     frame_seconds: Option<f64>,
     checked_generation: u64,
+    /// Older frames could not be written to disk: they are dropped from there on.
+    disk_failed: bool,
 }
 
 /// The frame being made.
@@ -69,19 +76,24 @@ impl<'a> Session<'a> {
         }
         let mut engine = Engine::new(&model, compute)?;
         shared.event(Event::Started(Arc::new(engine.facts())));
-        say("simulating the start");
+        say(starting(&engine));
         let m = shared.settings().settings.guidance.history;
         let (lanes, first_error) = match Lanes::start(&mut engine, &spec, m) {
             Ok(lanes) => (lanes, None),
-            Err(e) if spec.start_file.is_some() => {
+            Err(e) if spec.start_file.is_some() || spec.start_date.is_some() => {
                 let plain = RolloutSpec {
-                    start_file: None,
-                    ..spec
+                    seed: spec.seed,
+                    members: spec.members,
+                    ..RolloutSpec::default()
                 };
                 (Lanes::start(&mut engine, &plain, m)?, Some(e))
             }
             Err(e) => return Err(e),
         };
+        if engine.climate.is_some() && lanes.spec.start_file.is_some() {
+            // With the name and dates of the files.
+            shared.event(Event::Started(Arc::new(engine.facts())));
+        }
         if let Some(error) = first_error {
             shared.event(Event::Error {
                 error,
@@ -91,14 +103,15 @@ impl<'a> Session<'a> {
         let mut session = Self {
             shared,
             options,
+            recorder: Recorder::new(&engine),
             engine,
             lanes,
-            recorder: Recorder::default(),
             mode: Mode::Paused,
             current: None,
             stopped: [false; 4],
             frame_seconds: None,
             checked_generation: 0,
+            disk_failed: false,
         };
         session.publish_start();
         if let Some(archive) = &options.resume {
@@ -175,15 +188,21 @@ impl<'a> Session<'a> {
     }
 
     fn restart(&mut self, spec: &RolloutSpec) {
-        self.shared
-            .update_progress(|p| p.activity = "simulating the start".into());
+        let line = starting(&self.engine);
+        self.shared.update_progress(|p| p.activity = line.into());
         let m = self.shared.settings().settings.guidance.history;
         match Lanes::start(&mut self.engine, spec, m) {
             Ok(lanes) => {
                 self.lanes = lanes;
-                self.recorder = Recorder::default();
+                self.recorder = Recorder::new(&self.engine);
                 self.current = None;
                 self.stopped = [false; 4];
+                self.disk_failed = false;
+                if self.engine.climate.is_some() {
+                    // The recording may be another one now.
+                    let facts = Arc::new(self.engine.facts());
+                    self.shared.event(Event::Started(facts));
+                }
                 self.publish_start();
             }
             // The rollout on screen survives.
@@ -195,23 +214,34 @@ impl<'a> Session<'a> {
         self.idle_line();
     }
 
+    /// Time of a frame, 0 at the last start frame.
+    fn time(&self, index: usize) -> f64 {
+        (index as f64 + 1.0 - self.lanes.start_frames as f64) * self.engine.frame_interval()
+    }
+
     /// Puts the start frames into the archive under a new epoch.
     fn publish_start(&mut self) {
-        let nx = self.engine.side();
-        let interval = self.engine.solver.params().frame_interval();
         let starts: [_; 4] = LaneKind::ALL.map(|k| self.lanes.start_history(k));
         let version = self.shared.settings();
         let count = self.lanes.start_frames;
         let mut frames = Vec::with_capacity(count);
         for index in 0..count {
-            let lanes = std::array::from_fn(|i| {
-                let members = starts[i].get(index)?;
-                Some(self.recorder.start(LaneKind::ALL[i], members, nx))
+            let date = self.lanes.date(index);
+            let lanes = LaneKind::ALL.map(|kind| {
+                let made = Made {
+                    kind,
+                    index,
+                    members: starts[kind.index()].get(index)?.clone(),
+                    trace: DenoisingTrace::default(),
+                    date,
+                    recorded: date.filter(|_| kind == LaneKind::Truth),
+                };
+                Some(self.recorder.start(&self.engine, made))
             });
             frames.push(Arc::new(FrameSet {
                 index,
-                time: (index as f64 + 1.0 - count as f64) * interval,
-                date: None,
+                time: self.time(index),
+                date,
                 lanes,
                 settings: Arc::clone(&version.settings),
                 generation: version.generation,
@@ -222,40 +252,42 @@ impl<'a> Session<'a> {
         self.shared.update_archive(|a| {
             *a = Archive {
                 frames,
+                on_disk: OnDisk::default(),
                 diagnostics,
                 epoch: a.epoch + 1,
             };
         });
     }
 
-    /// Takes up a rollout that an earlier thread had made: the frames are kept as they are, the figures and the true
-    /// solver's state are made again from them.
+    /// Takes up a rollout that an earlier thread had made: the frames are kept as they are, the figures and the truth
+    /// lane's state are made again from them.
     fn resume(&mut self, archive: &Archive) {
         let first = self.lanes.start_frames;
-        let kept: Vec<_> = archive
-            .frames
-            .iter()
-            .filter(|f| f.index >= first)
-            .cloned()
-            .collect();
-        let Some(end) = kept.last().map(|f| f.index + 1) else {
+        let Some(end) = archive.frames.last().map(|f| f.index + 1) else {
             return;
         };
+        let begin = archive.oldest().max(first);
+        if end <= begin {
+            return;
+        }
         self.shared
             .update_progress(|p| p.activity = "taking up the frames made before".into());
-        for set in &kept {
+        for set in (begin..end).filter_map(|i| archive.load(i)) {
             for kind in LaneKind::ALL {
                 match &set.lanes[kind.index()] {
                     Some(lane) => {
                         if !self.lanes.is_on(kind) {
                             self.switch_lane(kind, true);
                         }
-                        self.recorder.generated(
-                            &mut self.engine,
+                        let made = Made {
                             kind,
-                            lane.members.clone(),
-                            DenoisingTrace::default(),
-                        );
+                            index: set.index,
+                            members: lane.members.clone(),
+                            trace: DenoisingTrace::default(),
+                            date: set.date,
+                            recorded: lane.recorded,
+                        };
+                        self.recorder.generated(&mut self.engine, made);
                         self.lanes.push(kind, lane.members.clone());
                     }
                     None => self.lanes.switch(kind, false),
@@ -263,14 +295,23 @@ impl<'a> Session<'a> {
             }
         }
         while self.lanes.next < end {
-            self.lanes.next_truth(&mut self.engine);
+            // Recorded days need no state: one that cannot be read is told of when it is shown.
+            let _ = self.lanes.next_truth(&mut self.engine);
             self.lanes.advance();
         }
         let diagnostics = self.recorder.figures(self.engine.card.truth.std);
         self.shared.update_archive(|a| {
-            a.frames.retain(|f| f.index < first);
-            a.frames.extend(kept);
             a.diagnostics = diagnostics;
+            a.on_disk = archive.on_disk.clone();
+            let kept = archive.frames.iter().filter(|f| f.index >= first).cloned();
+            let kept: Vec<_> = kept.collect();
+            if kept.first().is_none_or(|f| f.index > first) {
+                // Older ones lie on disk, or are gone.
+                a.frames.clear();
+            } else {
+                a.frames.retain(|f| f.index < first);
+            }
+            a.frames.extend(kept);
         });
     }
 
@@ -278,19 +319,20 @@ impl<'a> Session<'a> {
     fn truncate(&mut self, index: usize) {
         self.current = None;
         let next = (index + 1).clamp(self.lanes.start_frames, self.lanes.next);
-        self.shared
-            .update_archive(|a| a.frames.retain(|f| f.index < next));
-        let kept = self.shared.with_archive(|a| a.frames.clone());
-        let first = kept.first().map_or(0, |f| f.index);
+        let before = self.shared.with_archive(Archive::clone);
         let members = |kind: LaneKind, frame: usize| {
-            let set = kept.get(frame.checked_sub(first)?)?;
+            let set = before.load(frame)?;
             set.lanes[kind.index()].as_ref().map(|l| l.members.clone())
         };
         self.lanes.go_back(&mut self.engine, next, &members);
-        self.recorder.go_back(&kept, self.lanes.start_frames, next);
+        self.recorder
+            .go_back(&|f| before.load(f), self.lanes.start_frames, next);
         self.stopped = [false; 4];
         let diagnostics = self.recorder.figures(self.engine.card.truth.std);
-        self.shared.update_archive(|a| a.diagnostics = diagnostics);
+        self.shared.update_archive(|a| {
+            a.go_back(next, KEPT_AT_LEAST);
+            a.diagnostics = diagnostics;
+        });
         self.idle_line();
     }
 
@@ -371,28 +413,35 @@ impl<'a> Session<'a> {
 
     fn finish(&mut self, current: Current, version: &Versioned, began: Instant) -> Result<()> {
         let mut lanes: [Option<LaneFrame>; 4] = [None, None, None, None];
-        let mut made = vec![(
-            LaneKind::Truth,
-            self.lanes.next_truth(&mut self.engine),
-            DenoisingTrace::default(),
-        )];
+        let index = self.lanes.next;
+        let date = self.lanes.date(index);
+        let truth = self.lanes.next_truth(&mut self.engine)?;
+        let made_now = |kind, members, trace| Made {
+            kind,
+            index,
+            members,
+            trace,
+            date,
+            recorded: None,
+        };
+        let mut made = vec![Made {
+            recorded: truth.recorded,
+            ..made_now(LaneKind::Truth, truth.members, DenoisingTrace::default())
+        }];
         if let Some(frame) = current.sampled {
             for lane in frame.finish(&self.engine) {
-                made.push((lane.kind, lane.members, lane.trace));
+                made.push(made_now(lane.kind, lane.members, lane.trace));
             }
         }
         let control = LaneKind::Forecaster;
         if self.lanes.is_on(control) && !self.stopped[control.index()] {
-            let m = version.settings.guidance.history;
-            let members = forecaster_frame(&self.engine, &self.lanes, m)?;
-            made.push((control, members, DenoisingTrace::default()));
+            let members = forecaster_frame(&self.engine, &self.lanes, &version.settings)?;
+            made.push(made_now(control, members, DenoisingTrace::default()));
         }
-        let index = self.lanes.next;
         let mut blown = Vec::new();
-        for (kind, members, trace) in made {
-            let (frame, blow_up) =
-                self.recorder
-                    .generated(&mut self.engine, kind, members.clone(), trace);
+        for one in made {
+            let (kind, members) = (one.kind, one.members.clone());
+            let (frame, blow_up) = self.recorder.generated(&mut self.engine, one);
             self.lanes.push(kind, members);
             lanes[kind.index()] = Some(frame);
             if let Some(b) = blow_up {
@@ -400,28 +449,18 @@ impl<'a> Session<'a> {
                 blown.push((kind, b.what));
             }
         }
-        let interval = self.engine.solver.params().frame_interval();
         let seconds = current.seconds + began.elapsed().as_secs_f64();
         let set = Arc::new(FrameSet {
             index,
-            time: (index as f64 + 1.0 - self.lanes.start_frames as f64) * interval,
-            date: None,
+            time: self.time(index),
+            date,
             lanes,
             settings: Arc::clone(&version.settings),
             generation: version.generation,
             seconds,
         });
         self.lanes.advance();
-        let diagnostics = self.recorder.figures(self.engine.card.truth.std);
-        let keep = self.frames_kept();
-        self.shared.update_archive(|a| {
-            a.frames.push(set);
-            if a.frames.len() > keep {
-                let drop = a.frames.len() - keep;
-                a.frames.drain(..drop);
-            }
-            a.diagnostics = diagnostics;
-        });
+        self.keep(set);
         let mean = self
             .frame_seconds
             .map_or(seconds, |m| m + RATE_WEIGHT * (seconds - m));
@@ -444,14 +483,68 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// Puts a finished frame into the archive; what no longer fits into memory goes to disk.
+    fn keep(&mut self, set: Arc<FrameSet>) {
+        let diagnostics = self.recorder.figures(self.engine.card.truth.std);
+        let keep = self.frames_kept();
+        let older: Vec<_> = self.shared.with_archive(|a| {
+            let drop = (a.frames.len() + 1).saturating_sub(keep);
+            a.frames.iter().take(drop).cloned().collect()
+        });
+        let mut on_disk = self.shared.with_archive(|a| a.on_disk.clone());
+        for frame in &older {
+            if !self.disk_failed
+                && let Err(e) = put_on_disk(&mut on_disk, frame, self.options)
+            {
+                self.disk_failed = true;
+                self.shared.event(Event::Error {
+                    error: UserError::new(
+                        "Older frames are no longer kept",
+                        format!("they do not fit into memory, nor on disk: {e}"),
+                        "free some disk space before the next rollout, or write long ones to a file: eddyscope rollout",
+                    ),
+                    fatal: false,
+                });
+            }
+        }
+        self.shared.update_archive(|a| {
+            a.frames.drain(..older.len());
+            a.frames.push(set);
+            a.on_disk = on_disk;
+            a.diagnostics = diagnostics;
+        });
+    }
+
     /// Number of frame sets that fit the memory limit.
     fn frames_kept(&self) -> usize {
+        if let Some(frames) = self.options.frames_in_memory {
+            return frames.max(KEPT_AT_LEAST);
+        }
         let lanes = LaneKind::ALL
             .iter()
             .filter(|k| self.lanes.is_on(**k))
             .count();
-        let cells = self.engine.side() * self.engine.side();
-        let bytes = lanes.max(1) * self.lanes.spec.members * cells * size_of::<f32>();
+        let bytes = lanes.max(1) * self.lanes.spec.members * self.engine.cells() * size_of::<f32>();
         (self.options.memory_mib.max(16) * 1024 * 1024 / bytes).max(64)
     }
+}
+
+/// What the status bar says while a start is made.
+fn starting(engine: &Engine) -> &'static str {
+    match engine.world {
+        World::Solver(_) => "simulating the start",
+        World::Recorded(_) => "reading the start",
+    }
+}
+
+fn put_on_disk(
+    on_disk: &mut OnDisk,
+    frame: &FrameSet,
+    options: &WorkerOptions,
+) -> std::io::Result<()> {
+    if !on_disk.exists() {
+        let folder = options.disk_folder.clone().unwrap_or_else(OnDisk::folder);
+        *on_disk = OnDisk::create(&folder, options.disk_mib as u64 * 1024 * 1024)?;
+    }
+    on_disk.push(frame)
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::rain::Choices;
 use crate::error::{Result, UserError};
 
 /// How a probability flow is integrated from noise to a frame.
@@ -201,8 +202,19 @@ pub struct RolloutSpec {
     /// File with start frames; without it the solver makes a start from the seed. On the globe a file of daily
     /// precipitation: the recording that gives the start and goes on as truth, instead of the shipped one.
     pub start_file: Option<std::path::PathBuf>,
+    /// More files that belong to the same recording (on the globe).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub more_files: Vec<std::path::PathBuf>,
+    /// How the files are to be read (on the globe): answers to the questions that they leave open.
+    #[serde(skip_serializing_if = "is_default")]
+    pub reading: Choices,
     /// Date of the last start frame (on the globe); without it the seed chooses a day of the recording.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub start_date: Option<crate::data::Date>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Default for RolloutSpec {
@@ -211,6 +223,8 @@ impl Default for RolloutSpec {
             seed: 0,
             members: 1,
             start_file: None,
+            more_files: Vec::new(),
+            reading: Choices::default(),
             start_date: None,
         }
     }

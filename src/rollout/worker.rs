@@ -4,6 +4,7 @@
 //! the window copies (pointers only) when its version changed. Commands and events are small and bounded.
 
 use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,13 +30,20 @@ pub struct WorkerOptions {
     pub model: Option<String>,
     /// Device asked for.
     pub device: DeviceRequest,
-    /// Memory for kept frames, in MiB; the oldest are dropped above it.
+    /// Memory for kept frames, in MiB; above it the oldest go to disk.
     pub memory_mib: usize,
+    /// Disk space for older frames, in MiB; above it they are dropped.
+    pub disk_mib: usize,
+    /// Folder for them; `None` = the system's.
+    pub disk_folder: Option<PathBuf>,
     /// Frames of a rollout to go on with (after a restart of the thread) instead of starting anew.
     pub resume: Option<Archive>,
     /// For tests of the recovery: the thread panics when it begins this frame.
     #[doc(hidden)]
     pub panic_at_frame: Option<usize>,
+    /// For tests: frames in memory, whatever their size (16 at least).
+    #[doc(hidden)]
+    pub frames_in_memory: Option<usize>,
 }
 
 impl Default for WorkerOptions {
@@ -44,8 +52,11 @@ impl Default for WorkerOptions {
             model: None,
             device: DeviceRequest::Auto,
             memory_mib: 1024,
+            disk_mib: 16 * 1024,
+            disk_folder: None,
             resume: None,
             panic_at_frame: None,
+            frames_in_memory: None,
         }
     }
 }

@@ -61,6 +61,7 @@ impl Synthetic {
                 diagnostics: LaneKind::ALL.map(|k| diagnostics(k, script.frames)),
                 frames,
                 epoch: 1,
+                ..Archive::default()
             },
             events,
             progress,

@@ -1,0 +1,197 @@
+//! A frame set as bytes (little-endian), for the file of older frames. Every value keeps its bits.
+
+use std::sync::Arc;
+
+use super::frame::{DenoisingTrace, FrameSet, LaneFrame, LaneStats, RainStats};
+use super::settings::Settings;
+use crate::data::Date;
+
+/// Appends a frame set; `settings` is the number of its settings in the caller's list.
+pub(super) fn encode(frame: &FrameSet, settings: u32, out: &mut Vec<u8>) {
+    let mut w = Writer(out);
+    w.u64(frame.index as u64);
+    w.f64(frame.time);
+    w.date(frame.date);
+    w.u64(u64::from(settings));
+    w.u64(frame.generation);
+    w.f64(frame.seconds);
+    for lane in &frame.lanes {
+        w.flag(lane.is_some());
+        if let Some(lane) = lane {
+            w.lane(lane);
+        }
+    }
+}
+
+/// Reads a frame set; `None` where the bytes are none.
+pub(super) fn decode(bytes: &[u8], settings: &[Arc<Settings>]) -> Option<FrameSet> {
+    let mut r = Reader(bytes);
+    let index = r.u64()? as usize;
+    let time = r.f64()?;
+    let date = r.date()?;
+    let settings = Arc::clone(settings.get(r.u64()? as usize)?);
+    let generation = r.u64()?;
+    let seconds = r.f64()?;
+    let mut lanes = [const { None }; 4];
+    for lane in &mut lanes {
+        if r.flag()? {
+            *lane = Some(r.lane()?);
+        }
+    }
+    r.0.is_empty().then_some(FrameSet {
+        index,
+        time,
+        date,
+        lanes,
+        settings,
+        generation,
+        seconds,
+    })
+}
+
+struct Writer<'a>(&'a mut Vec<u8>);
+
+impl Writer<'_> {
+    fn flag(&mut self, value: bool) {
+        self.0.push(u8::from(value));
+    }
+
+    fn u64(&mut self, value: u64) {
+        self.0.extend(value.to_le_bytes());
+    }
+
+    fn f64(&mut self, value: f64) {
+        self.u64(value.to_bits());
+    }
+
+    fn f32s(&mut self, values: &[f32]) {
+        self.u64(values.len() as u64);
+        self.0.extend(values.iter().flat_map(|v| v.to_le_bytes()));
+    }
+
+    fn date(&mut self, date: Option<Date>) {
+        self.flag(date.is_some());
+        if let Some(d) = date {
+            self.0.extend(d.year.to_le_bytes());
+            self.0.extend([d.month, d.day]);
+        }
+    }
+
+    fn lane(&mut self, lane: &LaneFrame) {
+        self.u64(lane.members.len() as u64);
+        for member in &lane.members {
+            self.f32s(member);
+        }
+        self.f32s(&lane.hovmoeller);
+        let s = lane.stats;
+        for v in [s.mean, s.std, s.rmse_to_previous, s.dynamics_skill] {
+            self.f64(v);
+        }
+        self.flag(lane.rain.is_some());
+        if let Some(rain) = &lane.rain {
+            self.f64(rain.global_mean);
+            self.f64(rain.wet_fraction);
+            rain.percentiles.iter().for_each(|p| self.f64(*p));
+            self.f32s(&rain.zonal_mean);
+            self.u64(rain.capped as u64);
+        }
+        self.date(lane.recorded);
+        for values in [
+            &lane.trace.sigma,
+            &lane.trace.logit,
+            &lane.trace.guidance_ratio,
+        ] {
+            self.f32s(values);
+        }
+    }
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, n: usize) -> Option<&'a [u8]> {
+        let (head, rest) = self.0.split_at_checked(n)?;
+        self.0 = rest;
+        Some(head)
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.take(N)?.try_into().ok()
+    }
+
+    fn flag(&mut self) -> Option<bool> {
+        Some(self.array::<1>()? != [0])
+    }
+
+    fn u64(&mut self) -> Option<u64> {
+        Some(u64::from_le_bytes(self.array()?))
+    }
+
+    fn f64(&mut self) -> Option<f64> {
+        Some(f64::from_bits(self.u64()?))
+    }
+
+    fn f32s(&mut self) -> Option<Vec<f32>> {
+        let n = usize::try_from(self.u64()?).ok()?;
+        let bytes = self.take(n.checked_mul(4)?)?;
+        Some(
+            bytes
+                .chunks_exact(4)
+                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+                .collect(),
+        )
+    }
+
+    fn date(&mut self) -> Option<Option<Date>> {
+        if !self.flag()? {
+            return Some(None);
+        }
+        let year = i32::from_le_bytes(self.array()?);
+        let [month, day] = self.array()?;
+        Some(Some(Date { year, month, day }))
+    }
+
+    fn lane(&mut self) -> Option<LaneFrame> {
+        let count = self.u64()?;
+        let members = (0..count)
+            .map(|_| Some(self.f32s()?.into()))
+            .collect::<Option<Vec<_>>>()?;
+        let hovmoeller = self.f32s()?.into();
+        let stats = LaneStats {
+            mean: self.f64()?,
+            std: self.f64()?,
+            rmse_to_previous: self.f64()?,
+            dynamics_skill: self.f64()?,
+        };
+        let rain = if self.flag()? {
+            let (global_mean, wet_fraction) = (self.f64()?, self.f64()?);
+            let mut percentiles = [0.0; 5];
+            for p in &mut percentiles {
+                *p = self.f64()?;
+            }
+            Some(Arc::new(RainStats {
+                global_mean,
+                wet_fraction,
+                percentiles,
+                zonal_mean: self.f32s()?,
+                capped: self.u64()? as usize,
+            }))
+        } else {
+            None
+        };
+        let recorded = self.date()?;
+        let trace = DenoisingTrace {
+            sigma: self.f32s()?,
+            logit: self.f32s()?,
+            guidance_ratio: self.f32s()?,
+        };
+        Some(LaneFrame {
+            members,
+            hovmoeller,
+            stats,
+            rain,
+            recorded,
+            trace: Arc::new(trace),
+        })
+    }
+}

@@ -1,0 +1,231 @@
+//! The truth lane: the solver continued, or the recorded days that follow the start.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::data;
+use crate::data::Date;
+use crate::data::recording::Recording;
+use crate::error::{Result, UserError};
+use crate::field::Grid;
+use crate::sim;
+
+use super::engine::{Engine, HISTORY};
+use super::settings::RolloutSpec;
+use super::world::{Days, World, files_as_recording, shipped_recording};
+
+/// The states of the true solver are kept every so many frames, so that going back need not begin at the start.
+const CHECKPOINT_EVERY: usize = 16;
+
+/// How truth goes on.
+pub(super) enum Truth {
+    /// A state of the solver for each member, and earlier ones by the number of the frame that follows.
+    Solver {
+        states: Vec<sim::State>,
+        checkpoints: BTreeMap<usize, Vec<sim::State>>,
+    },
+    /// The days of a recording, the same for all members.
+    Recorded(Days),
+}
+
+/// A frame of truth.
+pub struct TruthFrame {
+    /// One array a member, physical units.
+    pub members: Vec<Arc<[f32]>>,
+    /// The recorded day, on the globe.
+    pub recorded: Option<Date>,
+}
+
+/// Frames, oldest first, one array a member.
+type Frames = Vec<Vec<Arc<[f32]>>>;
+
+impl Truth {
+    /// Makes or reads the start frames.
+    pub fn start(
+        engine: &mut Engine,
+        spec: &RolloutSpec,
+        history: usize,
+    ) -> Result<(Self, Frames)> {
+        if matches!(engine.world, World::Recorded(_)) {
+            let recording = Self::recording(engine, spec)?;
+            let (days, count) = Days::begin(Rc::clone(&recording), spec, history)?;
+            let frames = (0..count)
+                .map(|f| Ok(vec![days.truth(f)?.1; spec.members]))
+                .collect::<Result<Vec<_>>>()?;
+            engine.world = World::Recorded(recording);
+            return Ok((Self::Recorded(days), frames));
+        }
+        if spec.start_date.is_some() {
+            return Err(UserError::new(
+                format!("The model {} knows no dates", engine.card.name),
+                "a start date was given, and its world is not the globe",
+                "leave the start date out, or open a model of the globe",
+            ));
+        }
+        let (states, runs) = solver_start(engine, spec, history)?;
+        let count = runs.first().map_or(0, Vec::len);
+        let frames = (0..count)
+            .map(|t| {
+                runs.iter()
+                    .filter_map(|run| run.get(t).map(|f| Arc::from(f.as_slice())))
+                    .collect()
+            })
+            .collect();
+        let checkpoints = BTreeMap::from([(count, states.clone())]);
+        Ok((
+            Self::Solver {
+                states,
+                checkpoints,
+            },
+            frames,
+        ))
+    }
+
+    /// The recording that a rollout asks for: a person's files, or the one that comes with the program.
+    pub fn recording(engine: &Engine, spec: &RolloutSpec) -> Result<Rc<dyn Recording>> {
+        let Some(climate) = &engine.climate else {
+            return Err(UserError::new(
+                format!("The model {} has no recorded days", engine.card.name),
+                "its world is not the globe",
+                "open a model of the globe",
+            ));
+        };
+        match &spec.start_file {
+            None => shipped_recording(&climate.globe),
+            Some(first) => {
+                let paths: Vec<_> = std::iter::once(first)
+                    .chain(&spec.more_files)
+                    .cloned()
+                    .collect();
+                files_as_recording(&paths, &spec.reading, &climate.globe)
+            }
+        }
+    }
+
+    /// Truth's frame number `frame`, which is the next one.
+    pub fn next(
+        &mut self,
+        engine: &mut Engine,
+        spec: &RolloutSpec,
+        frame: usize,
+    ) -> Result<TruthFrame> {
+        match self {
+            Self::Recorded(days) => {
+                let (date, day) = days.truth(frame)?;
+                Ok(TruthFrame {
+                    members: vec![day; spec.members],
+                    recorded: Some(date),
+                })
+            }
+            Self::Solver { states, .. } => {
+                let mut members = Vec::with_capacity(states.len());
+                if let Some(solver) = engine.world.solver() {
+                    for (member, state) in states.iter_mut().enumerate() {
+                        solver.advance_frame(state, spec.seed, member as u32);
+                        members.push(Arc::from(solver.field(state)));
+                    }
+                }
+                Ok(TruthFrame {
+                    members,
+                    recorded: None,
+                })
+            }
+        }
+    }
+
+    /// Keeps the state for going back, where it is time; the next frame is `next`.
+    pub fn keep(&mut self, next: usize) {
+        if let Self::Solver {
+            states,
+            checkpoints,
+        } = self
+            && next.is_multiple_of(CHECKPOINT_EVERY)
+        {
+            checkpoints.insert(next, states.clone());
+        }
+    }
+
+    /// Goes back: the next frame is `next`.
+    pub fn go_back(&mut self, engine: &mut Engine, spec: &RolloutSpec, next: usize) {
+        // Recorded days need no state.
+        let Self::Solver {
+            states,
+            checkpoints,
+        } = self
+        else {
+            return;
+        };
+        checkpoints.split_off(&(next + 1));
+        let (Some((&from, kept)), Some(solver)) =
+            (checkpoints.iter().next_back(), engine.world.solver())
+        else {
+            return;
+        };
+        states.clone_from(kept);
+        for _ in from..next {
+            for (member, state) in states.iter_mut().enumerate() {
+                solver.advance_frame(state, spec.seed, member as u32);
+            }
+        }
+    }
+}
+
+/// States and start frames of each member, oldest first: spun up from the seed, or read from a file.
+type SolverStart = (Vec<sim::State>, Vec<Vec<Vec<f32>>>);
+
+fn solver_start(engine: &mut Engine, spec: &RolloutSpec, history: usize) -> Result<SolverStart> {
+    let side = engine.shape()[0];
+    let interval = engine.frame_interval();
+    let Some(solver) = engine.world.solver() else {
+        return Ok((Vec::new(), Vec::new()));
+    };
+    if let Some(path) = &spec.start_file {
+        let members = start_members(path, side, interval, spec.members, history)?;
+        let states = members
+            .iter()
+            .map(|run| solver.state_from_field(run.last().map_or(&[] as &[f32], Vec::as_slice)))
+            .collect::<Result<Vec<_>>>()?;
+        return Ok((states, members));
+    }
+    let mut members = Vec::with_capacity(spec.members);
+    let mut states = Vec::with_capacity(spec.members);
+    for member in 0..spec.members as u32 {
+        let mut state = solver.random_state(spec.seed, member);
+        solver.spin_up(&mut state, spec.seed, member);
+        let mut run = vec![solver.field(&state)];
+        for _ in 1..HISTORY {
+            solver.advance_frame(&mut state, spec.seed, member);
+            run.push(solver.field(&state));
+        }
+        members.push(run);
+        states.push(state);
+    }
+    Ok((states, members))
+}
+
+/// Start frames of each member from a file, oldest first; as many as the file has, at most [`HISTORY`].
+fn start_members(
+    path: &Path,
+    side: usize,
+    interval: f64,
+    members: usize,
+    history: usize,
+) -> Result<Vec<Vec<Vec<f32>>>> {
+    let series = data::read_series(path, None)?;
+    let name = path.display().to_string();
+    let past = history.max(series.frames.saturating_sub(1).min(HISTORY - 1));
+    let start = data::start_from_series(&name, &series, Grid::periodic(side), past, members)?;
+    if history > 0 && (start.frame_interval / interval - 1.0).abs() > 0.01 {
+        return Err(UserError::new(
+            format!("Cannot start from {name}"),
+            format!(
+                "its frames are {} time units apart, the model's are {interval}",
+                start.frame_interval
+            ),
+            "use a history length of 0, which needs the last frame only, or frames with the model's spacing",
+        ));
+    }
+    Ok(start.members)
+}
