@@ -304,7 +304,10 @@ fn bad_requests_are_explained() {
         refused(&rollout(dir.path(), 1, &args), words);
         assert!(!dir.path().join("x.nc").exists());
     };
-    case(&["--start-date", "2061-01-01"], &["2061-01-01", "2059-01-01 to 2060-12-31"]);
+    case(
+        &["--start-date", "2061-01-01"],
+        &["2061-01-01", "2059-01-01 to 2060-12-31"],
+    );
     case(&["--start-date", "2060-02-29"], &["calendar"]);
     case(&["--start-date", "2059-01-02"], &["needs 4 days in a row"]);
     case(&["--start-date", "yesterday"], &["2060-07-01"]);
@@ -317,8 +320,17 @@ fn bad_requests_are_explained() {
     refused(&rollout(dir.path(), 1, &args), &["knows no dates"]);
     // A short history starts earlier.
     let args = [
-        "--model", "rain-no-season", "--out", "x.nc", "--start-date", "2059-01-02", "--history",
-        "1", "--frames", "2", "--json",
+        "--model",
+        "rain-no-season",
+        "--out",
+        "x.nc",
+        "--start-date",
+        "2059-01-02",
+        "--history",
+        "1",
+        "--frames",
+        "2",
+        "--json",
     ];
     ok(&rollout(dir.path(), 1, &args));
     assert_eq!(frames(dir.path(), "x.nc").1, 2);
@@ -337,8 +349,17 @@ fn a_run_starts_from_files_of_rain() {
     let date = from.stream.date(20).to_string();
     drop(from);
     let on = [
-        "--model", "rain", "--frames", "2", "--start", "first.nc", "--start-date", &date, "--out",
-        "second.nc", "--json",
+        "--model",
+        "rain",
+        "--frames",
+        "2",
+        "--start",
+        "first.nc",
+        "--start-date",
+        &date,
+        "--out",
+        "second.nc",
+        "--json",
     ];
     ok(&rollout(dir.path(), 2, &on));
     let (second, start) = frames(dir.path(), "second.nc");
@@ -377,14 +398,19 @@ fn memory_does_not_grow_with_the_length() {
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     };
     let (mut early, mut late) = (0.0, 0.0);
-    let run = headless_rain::run(&mut engine, &job, &dir.path().join("x.nc"), &mut |_, done| {
-        match done {
-            500 => early = kib(),
-            3000 => late = kib(),
-            _ => {}
-        }
-        std::ops::ControlFlow::Continue(())
-    })
+    let run = headless_rain::run(
+        &mut engine,
+        &job,
+        &dir.path().join("x.nc"),
+        &mut |_, done| {
+            match done {
+                500 => early = kib(),
+                3000 => late = kib(),
+                _ => {}
+            }
+            std::ops::ControlFlow::Continue(())
+        },
+    )
     .unwrap();
     assert_eq!(run.days, 3000);
     // The frames in between are 40 MB.

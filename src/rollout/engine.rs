@@ -198,9 +198,7 @@ impl Engine {
         match (&self.climate, &self.world) {
             (Some(climate), _) => [climate.globe.ny(), climate.globe.nx],
             (None, World::Solver(solver)) => [solver.params().n; 2],
-            (None, World::Recorded(recording)) => {
-                [recording.globe().ny(), recording.globe().nx]
-            }
+            (None, World::Recorded(recording)) => [recording.globe().ny(), recording.globe().nx],
         }
     }
 

@@ -181,11 +181,7 @@ pub(super) fn drive(
 }
 
 /// The next frame of the lane, and the seconds that its discriminator took.
-fn next_frame(
-    engine: &Engine,
-    lanes: &Lanes,
-    job: &Job<'_>,
-) -> Result<(Vec<Arc<[f32]>>, f64)> {
+fn next_frame(engine: &Engine, lanes: &Lanes, job: &Job<'_>) -> Result<(Vec<Arc<[f32]>>, f64)> {
     match job.lane {
         LaneKind::Forecaster => Ok((forecaster_frame(engine, lanes, job.settings)?, 0.0)),
         LaneKind::Truth => Err(UserError::new(
@@ -201,9 +197,8 @@ fn next_frame(
                     "this is a fault of the program; please report it",
                 )
             };
-            let mut frame =
-                FrameInProgress::begin(engine, lanes, &[job.lane], job.settings, false)
-                    .ok_or_else(none)?;
+            let mut frame = FrameInProgress::begin(engine, lanes, &[job.lane], job.settings, false)
+                .ok_or_else(none)?;
             while !frame.is_done() {
                 frame.step(engine, lanes, job.settings)?;
             }

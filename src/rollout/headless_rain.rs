@@ -192,7 +192,10 @@ fn lane(engine: &Engine, job: &Job<'_>) -> Option<RainLane> {
 
 fn not_the_globe(engine: &Engine) -> UserError {
     UserError::new(
-        format!("The model {} makes no daily rain on this grid", engine.card.name),
+        format!(
+            "The model {} makes no daily rain on this grid",
+            engine.card.name
+        ),
         "the run is one of days on the globe",
         "use the model that the run was begun with",
     )

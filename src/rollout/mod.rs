@@ -12,6 +12,7 @@ mod rain;
 mod recorder;
 pub mod sampled;
 mod session;
+mod session_frames;
 pub mod settings;
 pub mod spill;
 mod spill_format;

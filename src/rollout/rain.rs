@@ -4,14 +4,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::data::Date;
+use crate::metrics::rain::PastDay;
 use crate::metrics::{RainGrid, RainStream, RainSummary};
 
 use super::climate::Climate;
 use super::frame::{LaneDiagnostics, LaneStats, RainFigures, RainStats};
 use super::settings::LaneKind;
 
-/// A day of a lane by its frame number: its members and its month (0 for January).
-pub(super) type DayOf<'a> = &'a dyn Fn(usize) -> Option<(Vec<Arc<[f32]>>, usize)>;
+/// A day of a lane by its frame number.
+pub(super) type DayOf<'a> = &'a dyn Fn(usize) -> Option<PastDay>;
 
 /// Sums over members and days, beside those of [`RainStream`].
 #[derive(Debug, Clone, Copy, Default)]
@@ -201,7 +202,10 @@ impl RainLane {
         if !self.stream.truncate(kept, &|i| day(begun + i)) {
             self.begin(None);
         }
-        self.last = next.checked_sub(1).and_then(day).map(|(members, _)| members);
+        self.last = next
+            .checked_sub(1)
+            .and_then(day)
+            .map(|(members, _)| members);
     }
 
     /// The figures so far, as [`RainStream`] gives them.

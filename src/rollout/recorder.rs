@@ -97,9 +97,7 @@ impl Recorder {
                 (streams[i].push(&made.members, &unforced), None)
             }
             Streams::Rain(lanes) => match made.recorded.or(made.date) {
-                Some(date) if blow_up.is_none() => {
-                    lanes[i].push(&made.members, made.index, date)
-                }
+                Some(date) if blow_up.is_none() => lanes[i].push(&made.members, made.index, date),
                 _ => lanes[i].day(&made.members),
             },
         };
@@ -161,11 +159,8 @@ impl Recorder {
             let lane = |f: usize| frame(f)?.lanes[i].as_ref().map(|l| l.members.clone());
             match &mut self.streams {
                 Streams::Turbulence(streams) => {
-                    let recent: VecDeque<_> = (0..next)
-                        .rev()
-                        .take(MAX_LAG + 1)
-                        .map_while(lane)
-                        .collect();
+                    let recent: VecDeque<_> =
+                        (0..next).rev().take(MAX_LAG + 1).map_while(lane).collect();
                     self.last[i] = recent.front().cloned();
                     streams[i].truncate(next.saturating_sub(start_frames), recent);
                 }

@@ -11,19 +11,15 @@ use crate::model::{DEFAULT_MODEL, Model};
 use super::engine::Engine;
 use super::frame::{DenoisingTrace, FrameSet, LaneFrame};
 use super::lanes::Lanes;
-use super::protocol::{Archive, Command, Event, Versioned};
+use super::protocol::{Command, Event, Versioned};
 use super::recorder::{Made, Recorder};
 use super::sampled::{FrameInProgress, forecaster_frame};
 use super::settings::{LaneKind, RolloutSpec};
-use super::spill::OnDisk;
 use super::worker::{Shared, WorkerOptions};
 use super::world::World;
 
 /// Weight of the newest frame in the shown frame rate.
 const RATE_WEIGHT: f64 = 0.2;
-
-/// Frames that stay in memory whatever the limit: more than any lag or history looks back.
-const KEPT_AT_LEAST: usize = 16;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
@@ -34,22 +30,22 @@ enum Mode {
 
 /// The worker's state.
 pub(super) struct Session<'a> {
-    shared: &'a Shared,
-    options: &'a WorkerOptions,
-    engine: Engine,
-    lanes: Lanes,
-    recorder: Recorder,
+    pub(super) shared: &'a Shared,
+    pub(super) options: &'a WorkerOptions,
+    pub(super) engine: Engine,
+    pub(super) lanes: Lanes,
+    pub(super) recorder: Recorder,
     mode: Mode,
-    current: Option<Current>,
-    stopped: [bool; 4],
+    pub(super) current: Option<Current>,
+    pub(super) stopped: [bool; 4],
     frame_seconds: Option<f64>,
     checked_generation: u64,
     /// Older frames could not be written to disk: they are dropped from there on.
-    disk_failed: bool,
+    pub(super) disk_failed: bool,
 }
 
 /// The frame being made.
-struct Current {
+pub(super) struct Current {
     sampled: Option<FrameInProgress>,
     /// Seconds spent on it so far, pauses not counted.
     seconds: f64,
@@ -170,7 +166,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn idle_line(&self) {
+    pub(super) fn idle_line(&self) {
         let next = self.lanes.next;
         let text = match self.mode {
             Mode::Paused => format!("paused at frame {}", next.saturating_sub(1)),
@@ -214,129 +210,7 @@ impl<'a> Session<'a> {
         self.idle_line();
     }
 
-    /// Time of a frame, 0 at the last start frame.
-    fn time(&self, index: usize) -> f64 {
-        (index as f64 + 1.0 - self.lanes.start_frames as f64) * self.engine.frame_interval()
-    }
-
-    /// Puts the start frames into the archive under a new epoch.
-    fn publish_start(&mut self) {
-        let starts: [_; 4] = LaneKind::ALL.map(|k| self.lanes.start_history(k));
-        let version = self.shared.settings();
-        let count = self.lanes.start_frames;
-        let mut frames = Vec::with_capacity(count);
-        for index in 0..count {
-            let date = self.lanes.date(index);
-            let lanes = LaneKind::ALL.map(|kind| {
-                let made = Made {
-                    kind,
-                    index,
-                    members: starts[kind.index()].get(index)?.clone(),
-                    trace: DenoisingTrace::default(),
-                    date,
-                    recorded: date.filter(|_| kind == LaneKind::Truth),
-                };
-                Some(self.recorder.start(&self.engine, made))
-            });
-            frames.push(Arc::new(FrameSet {
-                index,
-                time: self.time(index),
-                date,
-                lanes,
-                settings: Arc::clone(&version.settings),
-                generation: version.generation,
-                seconds: 0.0,
-            }));
-        }
-        let diagnostics = self.recorder.figures(self.engine.card.truth.std);
-        self.shared.update_archive(|a| {
-            *a = Archive {
-                frames,
-                on_disk: OnDisk::default(),
-                diagnostics,
-                epoch: a.epoch + 1,
-            };
-        });
-    }
-
-    /// Takes up a rollout that an earlier thread had made: the frames are kept as they are, the figures and the truth
-    /// lane's state are made again from them.
-    fn resume(&mut self, archive: &Archive) {
-        let first = self.lanes.start_frames;
-        let Some(end) = archive.frames.last().map(|f| f.index + 1) else {
-            return;
-        };
-        let begin = archive.oldest().max(first);
-        if end <= begin {
-            return;
-        }
-        self.shared
-            .update_progress(|p| p.activity = "taking up the frames made before".into());
-        for set in (begin..end).filter_map(|i| archive.load(i)) {
-            for kind in LaneKind::ALL {
-                match &set.lanes[kind.index()] {
-                    Some(lane) => {
-                        if !self.lanes.is_on(kind) {
-                            self.switch_lane(kind, true);
-                        }
-                        let made = Made {
-                            kind,
-                            index: set.index,
-                            members: lane.members.clone(),
-                            trace: DenoisingTrace::default(),
-                            date: set.date,
-                            recorded: lane.recorded,
-                        };
-                        self.recorder.generated(&mut self.engine, made);
-                        self.lanes.push(kind, lane.members.clone());
-                    }
-                    None => self.lanes.switch(kind, false),
-                }
-            }
-        }
-        while self.lanes.next < end {
-            // Recorded days need no state: one that cannot be read is told of when it is shown.
-            let _ = self.lanes.next_truth(&mut self.engine);
-            self.lanes.advance();
-        }
-        let diagnostics = self.recorder.figures(self.engine.card.truth.std);
-        self.shared.update_archive(|a| {
-            a.diagnostics = diagnostics;
-            a.on_disk = archive.on_disk.clone();
-            let kept = archive.frames.iter().filter(|f| f.index >= first).cloned();
-            let kept: Vec<_> = kept.collect();
-            if kept.first().is_none_or(|f| f.index > first) {
-                // Older ones lie on disk, or are gone.
-                a.frames.clear();
-            } else {
-                a.frames.retain(|f| f.index < first);
-            }
-            a.frames.extend(kept);
-        });
-    }
-
-    /// Drops all frames after `index`.
-    fn truncate(&mut self, index: usize) {
-        self.current = None;
-        let next = (index + 1).clamp(self.lanes.start_frames, self.lanes.next);
-        let before = self.shared.with_archive(Archive::clone);
-        let members = |kind: LaneKind, frame: usize| {
-            let set = before.load(frame)?;
-            set.lanes[kind.index()].as_ref().map(|l| l.members.clone())
-        };
-        self.lanes.go_back(&mut self.engine, next, &members);
-        self.recorder
-            .go_back(&|f| before.load(f), self.lanes.start_frames, next);
-        self.stopped = [false; 4];
-        let diagnostics = self.recorder.figures(self.engine.card.truth.std);
-        self.shared.update_archive(|a| {
-            a.go_back(next, KEPT_AT_LEAST);
-            a.diagnostics = diagnostics;
-        });
-        self.idle_line();
-    }
-
-    fn switch_lane(&mut self, kind: LaneKind, on: bool) {
+    pub(super) fn switch_lane(&mut self, kind: LaneKind, on: bool) {
         if on != self.lanes.is_on(kind) {
             self.lanes.switch(kind, on);
             if on {
@@ -482,51 +356,6 @@ impl<'a> Session<'a> {
         }
         Ok(())
     }
-
-    /// Puts a finished frame into the archive; what no longer fits into memory goes to disk.
-    fn keep(&mut self, set: Arc<FrameSet>) {
-        let diagnostics = self.recorder.figures(self.engine.card.truth.std);
-        let keep = self.frames_kept();
-        let older: Vec<_> = self.shared.with_archive(|a| {
-            let drop = (a.frames.len() + 1).saturating_sub(keep);
-            a.frames.iter().take(drop).cloned().collect()
-        });
-        let mut on_disk = self.shared.with_archive(|a| a.on_disk.clone());
-        for frame in &older {
-            if !self.disk_failed
-                && let Err(e) = put_on_disk(&mut on_disk, frame, self.options)
-            {
-                self.disk_failed = true;
-                self.shared.event(Event::Error {
-                    error: UserError::new(
-                        "Older frames are no longer kept",
-                        format!("they do not fit into memory, nor on disk: {e}"),
-                        "free some disk space before the next rollout, or write long ones to a file: eddyscope rollout",
-                    ),
-                    fatal: false,
-                });
-            }
-        }
-        self.shared.update_archive(|a| {
-            a.frames.drain(..older.len());
-            a.frames.push(set);
-            a.on_disk = on_disk;
-            a.diagnostics = diagnostics;
-        });
-    }
-
-    /// Number of frame sets that fit the memory limit.
-    fn frames_kept(&self) -> usize {
-        if let Some(frames) = self.options.frames_in_memory {
-            return frames.max(KEPT_AT_LEAST);
-        }
-        let lanes = LaneKind::ALL
-            .iter()
-            .filter(|k| self.lanes.is_on(**k))
-            .count();
-        let bytes = lanes.max(1) * self.lanes.spec.members * self.engine.cells() * size_of::<f32>();
-        (self.options.memory_mib.max(16) * 1024 * 1024 / bytes).max(64)
-    }
 }
 
 /// What the status bar says while a start is made.
@@ -535,16 +364,4 @@ fn starting(engine: &Engine) -> &'static str {
         World::Solver(_) => "simulating the start",
         World::Recorded(_) => "reading the start",
     }
-}
-
-fn put_on_disk(
-    on_disk: &mut OnDisk,
-    frame: &FrameSet,
-    options: &WorkerOptions,
-) -> std::io::Result<()> {
-    if !on_disk.exists() {
-        let folder = options.disk_folder.clone().unwrap_or_else(OnDisk::folder);
-        *on_disk = OnDisk::create(&folder, options.disk_mib as u64 * 1024 * 1024)?;
-    }
-    on_disk.push(frame)
 }

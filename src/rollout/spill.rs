@@ -81,7 +81,9 @@ impl Spill {
         self.buffer.clear();
         format::encode(frame, number as u32, &mut self.buffer);
         if self.end + self.buffer.len() as u64 > self.limit {
-            return Err(io::Error::other("the frames on disk have reached their limit"));
+            return Err(io::Error::other(
+                "the frames on disk have reached their limit",
+            ));
         }
         self.file.seek(SeekFrom::Start(self.end))?;
         self.file.write_all(&self.buffer)?;

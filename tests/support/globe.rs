@@ -17,8 +17,7 @@ use eddyscope::model::card::{
     TwoTowerCard,
 };
 use eddyscope::model::{Fields, Model};
-use eddyscope::nn::config::{Padding, Skips, UNetConfig};
-use eddyscope::nn::{Denoiser, HistoryTower, weights};
+use eddyscope::nn::{Denoiser, HistoryTower, Padding, Skips, UNetConfig, weights};
 use eddyscope::train::assemble::write_card;
 
 pub const NY: usize = 16;

@@ -206,7 +206,10 @@ impl Plan {
         set(&mut s.schedule, args.schedule);
         set(&mut s.rho, args.rho);
         set(&mut s.churn, args.churn);
-        set(&mut s.start, args.warm_start.map(|sigma| Start::Warm { sigma }));
+        set(
+            &mut s.start,
+            args.warm_start.map(|sigma| Start::Warm { sigma }),
+        );
         set(&mut self.lane, args.lane.map(LaneKind::from));
         let spec = &mut self.spec;
         set(&mut spec.seed, args.seed);
@@ -244,23 +247,21 @@ impl Plan {
 }
 
 /// The values in which two objects differ.
-fn differ(
-    name: &str,
-    asked: &serde_json::Value,
-    begun: &serde_json::Value,
-    out: &mut Vec<String>,
-) {
+fn differ(name: &str, asked: &serde_json::Value, begun: &serde_json::Value, out: &mut Vec<String>) {
     use serde_json::Value;
     match (asked, begun) {
         (Value::Object(a), Value::Object(b)) => {
             let keys: std::collections::BTreeSet<_> = a.keys().chain(b.keys()).collect();
             for key in keys {
-                let of = |o: &serde_json::Map<String, Value>| o.get(key).cloned().unwrap_or_default();
+                let of =
+                    |o: &serde_json::Map<String, Value>| o.get(key).cloned().unwrap_or_default();
                 differ(key, &of(a), &of(b), out);
             }
         }
         _ if asked != begun => {
-            out.push(format!("{name} is {begun} in the file, {asked} is asked for"));
+            out.push(format!(
+                "{name} is {begun} in the file, {asked} is asked for"
+            ));
         }
         _ => {}
     }
@@ -287,7 +288,15 @@ mod tests {
                 day: 1
             }
         );
-        for bad in ["", "2060", "2060-07", "2060-7-x", "2060-07-999", "-1-2-3", "July 1"] {
+        for bad in [
+            "",
+            "2060",
+            "2060-07",
+            "2060-7-x",
+            "2060-07-999",
+            "-1-2-3",
+            "July 1",
+        ] {
             assert!(date(bad).is_err(), "{bad}");
         }
     }

@@ -159,8 +159,15 @@ fn table(run: &RainRun, rain: &RainFigures, truth: &RainTruth, acf: &[f64]) {
     let row = |name: &str, a: f64, b: f64| println!("  {name:<32} {a:>7.3}  {b:>7.3}");
     let at = |values: &[f64], i: usize| values.get(i).copied().unwrap_or(f64::NAN);
     row("global mean, mm/day", rain.global_mean, truth.global_mean);
-    row("wet share of the area", rain.wet_fraction, truth.wet_fraction);
-    for (i, name) in ["75th", "90th", "95th", "99th", "99.9th"].iter().enumerate() {
+    row(
+        "wet share of the area",
+        rain.wet_fraction,
+        truth.wet_fraction,
+    );
+    for (i, name) in ["75th", "90th", "95th", "99th", "99.9th"]
+        .iter()
+        .enumerate()
+    {
         row(
             &format!("{name} percentile, mm/day"),
             at(&rain.percentiles, i),
