@@ -247,7 +247,7 @@ mod tests {
         FrameSet {
             index,
             time: index as f64 * 0.1,
-            date: (index % 2 == 0).then_some(Date {
+            date: index.is_multiple_of(2).then_some(Date {
                 year: 2060,
                 month: 2,
                 day: 28,
