@@ -5,7 +5,9 @@
 
 use std::path::{Path, PathBuf};
 
+use eddyscope::data::expand_paths;
 use eddyscope::data::rain::{Accumulated, Choices, RainFiles, Stamp};
+use eddyscope::data::recording::{Recording, shipped_clip};
 use eddyscope::error::{Result, UserError};
 use serde::Deserialize;
 
@@ -184,6 +186,60 @@ fn bad_files_say_what_is_wrong() {
         seen += 1;
     }
     assert!(seen >= 40, "{seen}");
+}
+
+/// The dataset that the shipped model is made from, if it is there: `EDDYSCOPE_RAIN_DATA` names its folder.
+#[test]
+fn statistics_of_the_shipped_models_data() {
+    let Some(folder) = std::env::var_os("EDDYSCOPE_RAIN_DATA").map(PathBuf::from) else {
+        println!("skipped: EDDYSCOPE_RAIN_DATA does not name the folder of the SPEEDY data");
+        return;
+    };
+    let paths = expand_paths(&[folder.display().to_string()]).unwrap();
+    let files = RainFiles::open(&paths, &Choices::default()).unwrap();
+    assert_eq!(
+        (files.days(), files.questions(), files.breaks().len()),
+        (21_900, [].as_slice(), 0)
+    );
+    let s = files.statistics(|_| true).unwrap();
+    println!("{s:?}");
+    // As the data's description gives them, to the digits that it gives; its mean has the Gaussian weights of the files
+    // (2.6415), ours the areas of rows that end half-way between their latitudes (2.6412).
+    assert!((s.mean - 2.6412).abs() < 5e-5, "mean {}", s.mean);
+    assert!(
+        (s.mean_std - 0.095).abs() < 1e-3,
+        "std of the mean {}",
+        s.mean_std
+    );
+    assert!(
+        (s.zeros - 0.375).abs() < 2e-3 && (s.wet - 0.475).abs() < 2e-3,
+        "{} {}",
+        s.zeros,
+        s.wet
+    );
+    let expected = [
+        (0.06, 0.006),
+        (1.27, 0.02),
+        (6.3, 0.06),
+        (12.5, 0.06),
+        (25.4, 0.06),
+        (38.0, 0.5),
+    ];
+    for (p, (value, near)) in s.percentiles.iter().zip(expected) {
+        assert!((p - value).abs() < near, "{p} {value}");
+    }
+    assert!((s.largest - 74.5).abs() < 0.05, "{}", s.largest);
+    assert_eq!(s.below_zero, 0);
+    // The shipped clip is the end of these days, to half a step of the cube root.
+    let clip = shipped_clip().unwrap();
+    assert!(clip.globe().same(files.globe()));
+    for i in (0..clip.days()).step_by(9) {
+        let day = files.day(files.index_of(clip.date(i)).unwrap()).unwrap();
+        for (a, b) in day.iter().zip(clip.day(i).unwrap().iter()) {
+            let off = f64::from(a.cbrt() - b.cbrt()).abs();
+            assert!(off <= 0.501 * clip.info().step, "{} {a} {b}", clip.date(i));
+        }
+    }
 }
 
 /// Flips and cuts bytes of small files: an answer or an error, never a panic.

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod calibrate;
+pub mod data;
 pub mod devices;
 pub mod models;
 pub mod progress;
@@ -56,6 +57,8 @@ pub enum Command {
     /// Train a network, or put a model folder together
     #[command(subcommand)]
     Train(TrainCommand),
+    /// Show what precipitation files hold; write them as a clip or on another grid
+    Data(data::DataArgs),
     /// List the shipped models, or show a model's card
     Models(models::ModelsArgs),
     /// List the graphics adapters, and say where a rollout would compute
@@ -100,6 +103,7 @@ fn run(cli: Cli) -> Result<u8> {
         Some(Command::Simulate(args)) => simulate::run(&args),
         Some(Command::Step(args)) => simulate::run_step(&args),
         Some(Command::Rollout(args)) => rollout::run(&args),
+        Some(Command::Data(args)) => data::run(&args),
         Some(Command::Models(args)) => models::run(&args),
         Some(Command::Devices(args)) => devices::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),

@@ -322,7 +322,7 @@ fn finish(
 }
 
 /// The command as it was typed, for the file's history.
-fn command_line() -> String {
+pub(super) fn command_line() -> String {
     let words: Vec<String> = std::env::args_os()
         .skip(1)
         .map(|word| word.to_string_lossy().into_owned())

@@ -8,6 +8,7 @@
 //! | [`start`] | the frames a rollout starts from |
 //! | [`dataset`] | runs, normalisation, split, batches |
 //! | [`amounts`] | amounts of precipitation to normalised values and back |
+//! | [`paths`] | file names, folders and patterns to files |
 //! | [`calendar`] | dates in the calendars of climate data |
 //! | [`rain`] | daily precipitation from NetCDF files of many kinds, read lazily |
 //! | [`rain_stream`] | a NetCDF file that grows day by day |
@@ -25,6 +26,7 @@ pub mod netcdf_read;
 pub mod netcdf_write;
 pub mod npy;
 pub mod pairs;
+pub mod paths;
 pub mod rain;
 pub mod rain_stream;
 pub mod recording;
@@ -42,5 +44,6 @@ pub use files::check_writable;
 pub use netcdf_read::read_series;
 pub use netcdf_write::write_series;
 pub use pairs::{PairBatch, PairSettings};
+pub use paths::expand_paths;
 pub use series::Series;
 pub use start::{StartFrames, start_from_file, start_from_series};

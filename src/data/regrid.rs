@@ -20,26 +20,17 @@ pub struct Regrid {
     same: bool,
 }
 
-/// Grids are equal when their edges differ by less than this, degrees.
-const EQUAL: f64 = 1e-4;
-
 impl Regrid {
     /// Prepares the regridding.
     pub fn new(from: &Globe, to: &Globe) -> Self {
         let sines =
             |g: &Globe| -> Vec<f64> { g.lat_bounds.iter().map(|b| b.to_radians().sin()).collect() };
-        let close = |a: &[f64], b: &[f64]| {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < EQUAL)
-        };
-        let turn = (from.lon0 - to.lon0 + 180.0).rem_euclid(360.0) - 180.0;
-        let same =
-            from.nx == to.nx && turn.abs() < EQUAL && close(&from.lat_bounds, &to.lat_bounds);
         Self {
             from: (from.ny(), from.nx),
             to: (to.ny(), to.nx),
             rows: row_shares(&sines(from), &sines(to)),
             columns: column_shares(from, to),
-            same,
+            same: from.same(to),
         }
     }
 

@@ -90,6 +90,15 @@ impl Globe {
         }
     }
 
+    /// Whether another grid has the same cells, to the precision with which files hold coordinates (1e-4 degrees).
+    pub fn same(&self, other: &Self) -> bool {
+        let close = |a: &[f64], b: &[f64]| {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-4)
+        };
+        let turn = (self.lon0 - other.lon0 + 180.0).rem_euclid(360.0) - 180.0;
+        self.nx == other.nx && turn.abs() < 1e-4 && close(&self.lat_bounds, &other.lat_bounds)
+    }
+
     /// Number of rows.
     pub fn ny(&self) -> usize {
         self.lat.len()
@@ -164,6 +173,17 @@ mod tests {
         let p = Globe::new(vec![-90.0, 0.0, 90.0], 0.0, 4).unwrap();
         assert!((p.row_weights().iter().sum::<f64>() - 3.0).abs() < 1e-12);
         assert_eq!((p.column(-44.0), p.column(46.0)), (0, 1));
+    }
+
+    #[test]
+    fn the_same_cells() {
+        let g = Globe::cell_centred(18, 36).unwrap();
+        let mut other = g.clone();
+        other.lon0 += 360.0 - 1e-6;
+        other.lat_bounds[3] += 1e-6;
+        assert!(g.same(&other) && g != other);
+        other.lon0 += 5.0;
+        assert!(!g.same(&other) && !g.same(&Globe::cell_centred(18, 72).unwrap()));
     }
 
     #[test]

@@ -458,7 +458,7 @@ def orders():
     values = rain(4)
     values[2] = values[1]
     f = File("twice.nc").time(np.array([0.5, 1.5, 1.5, 2.5]), "days since 2010-06-01", "noleap")
-    good("a day twice, equal", f.field(values, attrs=MM).close(), says=["1 times are there twice"])
+    good("a day twice, equal", f.field(values, attrs=MM).close(), says=["equal values (the first is used): 1"])
     values[2, 5, 11] += 1.0
     f = File("twice-different.nc").time(np.array([0.5, 1.5, 1.5, 2.5]), "days since 2010-06-01", "noleap")
     bad("a day twice, different", f.field(values, attrs=MM).close(), "2010-06-02 at 75.00 N 330.00 E: two different values")
@@ -480,7 +480,7 @@ def several():
         t, b = days(z - a, a)
         f = File(f"part{k}.nc").time(t, "days since 2010-06-01", "noleap", b)
         names.append(f.field(values[a:z], attrs=MM).close())
-    good("three files that overlap, in any order", names, says=["files        3", "put in order", "1 times are there twice"])
+    good("three files that overlap, in any order", names, says=["files        3", "put in order", "equal values (the first is used): 1"])
     t, b = days(4, 20)
     f = File("turned.nc", lat=CELL[::-1], lon=LON - 180.0).time((t - 5.0) * 24, "hours since 2010-06-06", "noleap", (b - 5.0) * 24)
     f.field(rain(4) / 86400.0, attrs={"units": "kg m-2 s-1"})

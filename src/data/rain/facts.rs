@@ -183,7 +183,7 @@ impl fmt::Display for RainFacts {
             line(
                 "duplicates",
                 &format!(
-                    "{} times are there twice with equal values; the first is used",
+                    "times given twice, with equal values (the first is used): {}",
                     self.duplicates
                 ),
             )?;

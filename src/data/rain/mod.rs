@@ -15,6 +15,7 @@
 //! | `source` | slabs of values from a file |
 //! | `reading` | a day: missing and negative values, mean over the day |
 //! | `probe`, `facts` | a first look, and what is said of it |
+//! | `statistics` | figures of all days |
 //! | [`choices`] | questions and answers |
 
 mod amount;
@@ -28,6 +29,7 @@ mod opening;
 mod probe;
 mod reading;
 mod source;
+mod statistics;
 mod times;
 mod units;
 
@@ -37,6 +39,7 @@ use std::sync::Mutex;
 pub use axes::Rows;
 pub use choices::{Accumulated, Choices, Question, Stamp, Topic};
 pub use facts::RainFacts;
+pub use statistics::{PERCENTILES, RainStatistics};
 pub use units::Unit;
 
 use crate::data::calendar::{Calendar, Date};

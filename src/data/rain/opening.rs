@@ -329,7 +329,7 @@ fn timing(
         if standing == Standing::Edge {
             ask |= choices.stamp.is_none() && !(era5 && step == 3600);
             text = match stamp {
-                Stamp::Begin => "each stamp at the begin of its interval".into(),
+                Stamp::Begin => "each stamp at the beginning of its interval".into(),
                 Stamp::Middle => "each stamp in the middle of its interval".into(),
                 Stamp::End => "each stamp at the end of its interval".into(),
             };
@@ -346,7 +346,7 @@ fn timing(
         questions.push(Question {
             topic: Topic::Stamp,
             text: format!(
-                "The times have no bounds and stand at whole intervals of {hours} h: does a stamp mark the begin of its interval, its middle, or its end (the day before)?"
+                "The times have no bounds and stand at whole intervals of {hours} h: does a stamp mark the beginning of its interval, its middle, or its end (for days: the day before)?"
             ),
             options: Stamp::ALL.iter().map(|s| s.name().to_owned()).collect(),
             guess: guess.name().into(),

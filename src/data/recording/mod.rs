@@ -42,3 +42,25 @@ pub trait Recording: Send {
 pub fn shipped_clip() -> Result<Clip> {
     Clip::read(include_bytes!("../../../assets/precipitation-test.png"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_clip_opens() {
+        let clip = shipped_clip().unwrap();
+        assert_eq!(
+            (clip.days(), clip.globe().ny(), clip.globe().nx),
+            (730, 48, 96)
+        );
+        assert_eq!(clip.date(0).to_string(), "2059-01-01");
+        assert_eq!(clip.date(729).to_string(), "2060-12-31");
+        assert!(clip.info().source.contains("SPEEDY") && clip.info().terms.contains("licence"));
+        let mean = (0..730)
+            .map(|i| clip.globe().mean(&clip.day(i).unwrap()))
+            .sum::<f64>()
+            / 730.0;
+        assert!((mean - 2.641).abs() < 1e-3, "{mean}");
+    }
+}
