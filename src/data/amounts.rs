@@ -72,6 +72,9 @@ pub struct Amounts {
     pub std: Vec<f32>,
     /// Largest transformed amount that a cell may show.
     pub cap: Vec<f32>,
+    /// Correction of the marginal law: where a sample says the first transformed amount, the second is meant. Linear
+    /// between its points, which ascend; shifted beyond the last. Empty = none.
+    pub adjust: Vec<[f32; 2]>,
 }
 
 impl Amounts {
@@ -87,14 +90,23 @@ impl Amounts {
             .all(|t| t.len() == cells && t.iter().all(|v| v.is_finite()))
             && self.std.iter().all(|&v| v > 0.0)
             && self.dry.is_finite()
-            && self.dry >= 0.0;
+            && self.dry >= 0.0
+            && self
+                .adjust
+                .iter()
+                .flatten()
+                .all(|v| v.is_finite() && *v >= 0.0)
+            && self
+                .adjust
+                .windows(2)
+                .all(|w| w[0][0] < w[1][0] && w[0][1] <= w[1][1]);
         if fits {
             return Ok(());
         }
         Err(UserError::new(
             "The model's table of amounts cannot be used",
             format!(
-                "mean, std and cap must hold {cells} finite numbers, std above 0, dry not below"
+                "mean, std and cap must hold {cells} finite numbers, std above 0, dry not below; adjust must ascend"
             ),
             "restore the model folder, or assemble the model again: eddyscope train calibrate",
         ))
@@ -113,6 +125,23 @@ impl Amounts {
         );
     }
 
+    /// The transformed amount that a sample's transformed amount stands for.
+    fn adjusted(&self, y: f64) -> f64 {
+        let point = |i: usize| self.adjust[i].map(f64::from);
+        let (Some(first), Some(last)) = (self.adjust.first(), self.adjust.last()) else {
+            return y;
+        };
+        if y <= f64::from(first[0]) {
+            return y.min(f64::from(first[1]));
+        }
+        if y >= f64::from(last[0]) {
+            return y + f64::from(last[1] - last[0]);
+        }
+        let i = self.adjust.partition_point(|p| f64::from(p[0]) <= y);
+        let ([x0, y0], [x1, y1]) = (point(i - 1), point(i));
+        y0 + (y - x0) / (x1 - x0) * (y1 - y0)
+    }
+
     /// Normalised values to amounts (mm/day), and how many cells were capped. A value that is not finite stays so: the
     /// watch for a blow-up must see it.
     pub fn amounts(&self, normalised: &[f32]) -> (Vec<f32>, usize) {
@@ -126,6 +155,7 @@ impl Amounts {
                 if !y.is_finite() {
                     return f32::NAN;
                 }
+                let y = self.adjusted(y);
                 if y > f64::from(cap) {
                     capped += 1;
                 }
@@ -178,6 +208,7 @@ mod tests {
             mean: vec![0.3, 1.0, 0.01],
             std: vec![0.5, 0.9, 0.1],
             cap: vec![9.0, 9.0, 9.0],
+            adjust: Vec::new(),
         }
     }
 
@@ -218,6 +249,35 @@ mod tests {
             assert_eq!(t.forward(-3.0), 0.0);
             assert_eq!(t.inverse(-3.0), 0.0);
         }
+    }
+
+    #[test]
+    fn the_marginal_law_is_corrected_between_and_beyond_its_points() {
+        let mut a = table(Transform::CubeRoot);
+        a.adjust = vec![[0.1, 0.0], [1.0, 1.0], [3.0, 2.0]];
+        assert!(a.validate(3).is_ok());
+        for (from, to) in [
+            (-1.0, -1.0),
+            (0.1, 0.0),
+            (0.55, 0.5),
+            (2.0, 1.5),
+            (3.0, 2.0),
+            (4.0, 3.0),
+        ] {
+            assert!(
+                (a.adjusted(from) - to).abs() < 1e-6,
+                "{from} {}",
+                a.adjusted(from)
+            );
+        }
+        let mut before = f64::NEG_INFINITY;
+        for i in -20..100 {
+            let y = a.adjusted(f64::from(i) * 0.05);
+            assert!(y >= before, "it keeps the order");
+            before = y;
+        }
+        a.adjust[2][1] = 0.5;
+        assert!(a.validate(3).is_err());
     }
 
     #[test]

@@ -82,6 +82,9 @@ pub struct GlobeCard {
     pub dry: f32,
     /// File of tables beside the card ([`crate::model::Fields`]).
     pub fields: String,
+    /// Correction of the marginal law of the amounts ([`crate::data::Amounts`]): pairs of transformed amounts.
+    #[serde(default)]
+    pub adjust: Vec<[f32; 2]>,
     /// How amounts become values with a milder tail.
     pub transform: Transform,
     /// The grid.

@@ -93,6 +93,7 @@ pub fn normaliser(card: &ModelCard, fields: Option<&Fields>) -> Result<Normalise
         mean: table("mean")?,
         std: table("std")?,
         cap: table("cap")?,
+        adjust: globe.adjust.clone(),
     };
     amounts.validate(globe.grid.len())?;
     Ok(Normaliser::Amounts(Arc::new(amounts)))

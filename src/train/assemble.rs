@@ -1,5 +1,6 @@
 //! From trained weights to a model folder: calibration, truth's figures, card.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +10,7 @@ use serde_json::Value;
 
 use crate::data::dataset::Part;
 use crate::diffusion::two_tower::Calibration;
-use crate::diffusion::wavelet_tower::WaveletCalibration;
+use crate::diffusion::wavelet_tower::{WaveletCalibration, WaveletTower};
 use crate::error::{Result, UserError};
 use crate::model::card::{
     CARD_VERSION, DataCard, DenoiserCard, EncoderCard, GlobeCard, ModelCard, TrainingCard,
@@ -17,8 +18,10 @@ use crate::model::card::{
 };
 use crate::model::{CARD_FILE, Fields, Model};
 use crate::nn::{Denoiser, HistoryTower, weights};
+use crate::rollout::settings::SamplerSettings;
 use crate::sim::{Params, Solver};
 
+use super::adjust::Adjustment;
 use super::calibrate::Subject;
 use super::calibrate_globe::GlobeSubject;
 use super::config::GlobeData;
@@ -77,6 +80,7 @@ pub fn assemble(
     let work = Work {
         config: &config,
         networks: &networks,
+        strength: parts.two_tower_strength.0,
         device,
         stop,
         progress,
@@ -183,6 +187,8 @@ struct Measured {
 struct Work<'a> {
     config: &'a TrainConfig,
     networks: &'a Networks,
+    /// Guidance strength that the card suggests.
+    strength: f32,
     device: &'a Device,
     stop: &'a AtomicBool,
     progress: &'a (dyn Fn(&str, usize, usize) + Sync),
@@ -248,6 +254,33 @@ impl Work<'_> {
         .calibrate(config.data.seed, &|done, all| {
             (self.progress)("calibrating", done, all)
         })?;
+        let adjust = if globe.adjust {
+            let tower = WaveletTower::new(
+                self.networks.tower.clone(),
+                wavelet.clone(),
+                &tables,
+                self.device,
+            )?;
+            Adjustment {
+                denoiser: &self.networks.denoiser,
+                discriminator: &tower,
+                data: &data,
+                amounts: &amounts,
+                strength: self.strength,
+                sampler: SamplerSettings::default(),
+                device: self.device,
+            }
+            .fit(config.data.seed, &mut |done, all| {
+                (self.progress)("correcting the law of the amounts", done, all);
+                if self.stop.load(Ordering::Relaxed) {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            })?
+        } else {
+            Vec::new()
+        };
         let shape = [days.grid.ny(), days.grid.nx];
         let by_length = |v: &[Vec<f32>]| v.concat();
         let mut fields = Fields::default();
@@ -287,6 +320,7 @@ impl Work<'_> {
                     calendar: days.calendar,
                     dry: globe.dry,
                     fields: "fields.safetensors".into(),
+                    adjust,
                     transform: globe.transform,
                     grid: days.grid.clone(),
                 }),

@@ -109,6 +109,9 @@ pub struct GlobeData {
     /// See `cap_quantile`.
     #[serde(default = "cap_factor")]
     pub cap_factor: f32,
+    /// Whether the marginal law of the amounts is corrected when the model is put together ([`super::adjust`]).
+    #[serde(default)]
+    pub adjust: bool,
 }
 
 fn dry() -> f32 {

@@ -102,6 +102,7 @@ pub fn statistics(days: &Days, config: &GlobeData) -> Result<Amounts> {
         mean: column(0),
         std: column(1),
         cap: column(2),
+        adjust: Vec::new(),
     };
     amounts.validate(cells)?;
     Ok(amounts)
@@ -190,6 +191,7 @@ mod tests {
             std_floor: 0.1,
             cap_quantile: 0.9995,
             cap_factor: 1.05,
+            adjust: false,
         }
     }
 

@@ -8,6 +8,7 @@
 //! | [`optimizer`] | AdamW, schedule, clipping and moving average over flat vectors |
 //! | [`calibrate`] | the closed form's numbers, measured on data |
 //! | [`calibrate_globe`] | the same on the globe |
+//! | [`adjust`] | the marginal law of rain, corrected |
 //! | [`truth`] | what truth looks like: the figures rollouts are compared with |
 //! | [`assemble`] | weights to a model folder with its card |
 //! | [`checkpoint`] | state to disk and back, bit for bit |
@@ -16,6 +17,7 @@
 //! All draws of a step are a pure function of (seed, step), and the state between two steps is four flat vectors: a
 //! resumed training gives the same bits as one that was never interrupted (on the CPU).
 
+pub mod adjust;
 pub mod assemble;
 pub mod calibrate;
 pub mod calibrate_globe;
