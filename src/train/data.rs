@@ -8,7 +8,7 @@ use super::config::{DataConfig, GlobeData};
 use super::globe::{self, Days};
 use crate::data::rain::{Choices, RainFiles};
 use crate::data::regrid::Regrid;
-use crate::data::{Dataset, read_series};
+use crate::data::{Dataset, expand_paths, read_series};
 use crate::error::{Result, UserError};
 use crate::field::Globe;
 use crate::sim::{Params, simulate};
@@ -73,7 +73,8 @@ pub fn load_days(
             "name them with --data 'FILES' (NetCDF; `eddyscope data FILES` shows what is recognised)",
         ));
     }
-    let rain = RainFiles::open(files, &Choices::default())?;
+    let names: Vec<String> = files.iter().map(|f| f.display().to_string()).collect();
+    let rain = RainFiles::open(&expand_paths(&names)?, &Choices::default())?;
     rain.answered()?;
     let grid = match config.grid {
         Some([ny, nx]) => Globe::cell_centred(ny, nx)?,

@@ -93,6 +93,7 @@ pub fn write_with(folder: &Path, season: bool) -> PathBuf {
             frames: days.len(),
             scale: 1.0,
             globe: Some(GlobeCard {
+                adjust: Vec::new(),
                 terms: "none".into(),
                 training: ["2059-01-01".into(), "2059-12-31".into()],
                 validation: ["2060-01-01".into(), "2060-12-31".into()],
