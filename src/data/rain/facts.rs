@@ -140,6 +140,14 @@ impl RainFacts {
     }
 }
 
+/// A unit in quotes, or that there is none.
+fn quoted(unit: &str) -> String {
+    match unit {
+        "" => "none".into(),
+        _ => format!("\"{unit}\""),
+    }
+}
+
 impl fmt::Display for RainFacts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut line = |name: &str, value: &str| writeln!(f, "{name:<12} {value}");
@@ -148,7 +156,7 @@ impl fmt::Display for RainFacts {
             None => self.variable.clone(),
         };
         line("variable", &name)?;
-        let units: Vec<String> = self.units.iter().map(|u| format!("\"{u}\"")).collect();
+        let units: Vec<String> = self.units.iter().map(|u| quoted(u)).collect();
         let packed = if self.packed {
             ", packed into integers"
         } else {

@@ -11,11 +11,12 @@ use super::layout::{Dimension, Role};
 use crate::data::files::{cannot_read, read_error};
 use crate::error::{Result, UserError};
 
-/// Decoded chunks that one open file may keep, bytes.
-const CHUNK_CACHE: usize = 96 << 20;
+/// Decoded chunks that one open file may keep, bytes: a map of ERA5 in the chunks that the NetCDF library chooses by itself
+/// (some 80 hours deep) is 350 MB. Files in smaller chunks keep less.
+const CHUNK_CACHE: usize = 384 << 20;
 
 /// Files that are open at the same time.
-const OPEN_FILES: usize = 4;
+const OPEN_FILES: usize = 2;
 
 /// Values read at once, at most (256 MB in double precision).
 const SLAB: usize = 32 << 20;
