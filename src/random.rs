@@ -22,6 +22,8 @@ pub enum Stream {
     Forecaster = 5,
     /// Calibration of a discriminator.
     Calibration = 7,
+    /// Days drawn for a climatological ensemble.
+    Climatology = 8,
     /// Anything in a test.
     Test = 6,
 }

@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod calibrate;
 pub mod data;
+pub mod compare;
 pub mod devices;
 pub mod models;
 pub mod progress;
@@ -54,6 +55,8 @@ pub enum Command {
     Simulate(simulate::SimulateArgs),
     /// Continue given frames with the solver by one frame each
     Step(simulate::StepArgs),
+    /// Judge a run of daily rain against recorded days
+    Compare(compare::CompareArgs),
     /// Train a network, or put a model folder together
     #[command(subcommand)]
     Train(TrainCommand),
@@ -104,6 +107,7 @@ fn run(cli: Cli) -> Result<u8> {
         Some(Command::Step(args)) => simulate::run_step(&args),
         Some(Command::Rollout(args)) => rollout::run(&args),
         Some(Command::Data(args)) => data::run(&args),
+        Some(Command::Compare(args)) => compare::run(&args),
         Some(Command::Models(args)) => models::run(&args),
         Some(Command::Devices(args)) => devices::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),

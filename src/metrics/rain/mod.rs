@@ -9,7 +9,7 @@
 //! | [`anomalies`] | sums from which the autocorrelation follows |
 //! | [`stream`] | the figures of a rollout, day by day |
 //! | [`season`] | the year's cycle by region |
-//! | [`trend`] | whether yearly figures drift |
+//! | [`years`], [`trend`] | figures of single years, and whether they drift |
 
 pub mod amounts;
 pub mod anomalies;
@@ -20,6 +20,7 @@ pub mod stream;
 #[cfg(test)]
 mod tests;
 pub mod trend;
+pub mod years;
 
 pub use amounts::AmountCounts;
 pub use day::{PERCENTILES, RainDay, RainGrid, WET, zonal_spectrum_error};
@@ -27,3 +28,4 @@ pub use monthly::MonthlyMeans;
 pub use season::{AnnualCycle, REGIONS, Region, annual_cycle};
 pub use stream::{MAX_LAG, PastDay, RainStream, RainSummary};
 pub use trend::{Trend, spread, trend};
+pub use years::{YEAR_FIGURES, YearFigures, Years};
