@@ -5,6 +5,7 @@ pub mod calibrate;
 pub mod data;
 pub mod compare;
 pub mod devices;
+pub mod forecast;
 pub mod models;
 pub mod progress;
 pub mod rollout;
@@ -57,6 +58,8 @@ pub enum Command {
     Step(simulate::StepArgs),
     /// Judge a run of daily rain against recorded days
     Compare(compare::CompareArgs),
+    /// Forecast from recorded days with an ensemble, and score it
+    Forecast(forecast::ForecastArgs),
     /// Train a network, or put a model folder together
     #[command(subcommand)]
     Train(TrainCommand),
@@ -108,6 +111,7 @@ fn run(cli: Cli) -> Result<u8> {
         Some(Command::Rollout(args)) => rollout::run(&args),
         Some(Command::Data(args)) => data::run(&args),
         Some(Command::Compare(args)) => compare::run(&args),
+        Some(Command::Forecast(args)) => forecast::run(&args),
         Some(Command::Models(args)) => models::run(&args),
         Some(Command::Devices(args)) => devices::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),
