@@ -2,8 +2,8 @@
 
 pub mod bench;
 pub mod calibrate;
-pub mod data;
 pub mod compare;
+pub mod data;
 pub mod devices;
 pub mod forecast;
 pub mod models;

@@ -164,7 +164,7 @@ pub fn zonal_rmse(run: &[f64], truth: &[f64], globe: &Globe) -> f64 {
 }
 
 fn seasons(run: &Survey, truth: &Survey, globe: &Globe, rows: &mut Vec<Row>) {
-    let group = "Annual harmonic by region (a peak within half a month counts as right)";
+    let group = "Annual harmonic by region (months from 1 = the middle of January; a peak within half a month counts as right)";
     for (k, region) in REGIONS.iter().enumerate() {
         let cells = region.cells(globe);
         let cycle = |monthly: &[Vec<f32>]| {

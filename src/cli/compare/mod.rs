@@ -7,13 +7,15 @@ mod survey;
 mod tests;
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::data;
+use crate::data::rain::Choices;
 use crate::data::recording::{FileRecording, Recording};
 use crate::error::Result;
 
+use super::data::RainAnswers;
 use super::progress::{Interrupt, bar};
 
 /// Judge a run of daily rain against recorded days: autocorrelation, amounts, spectrum, seasons, drift.
@@ -40,16 +42,16 @@ Exit code: 0 judged (whatever the verdict), 2 an error, 3 stopped early.")]
 pub struct CompareArgs {
     /// Run to judge: a NetCDF file of daily precipitation, or several that follow each other
     #[arg(required = true, value_name = "RUN.nc")]
-    pub run: Vec<PathBuf>,
-    /// Recorded days to judge by: NetCDF files of daily precipitation
+    pub run: Vec<String>,
+    /// Recorded days to judge by: NetCDF files of daily precipitation, folders or patterns
     #[arg(long = "with", required = true, num_args = 1.., value_name = "FILES")]
-    pub truth: Vec<PathBuf>,
+    pub truth: Vec<String>,
     /// Days of the run that are left out at its begin (the start and the spin-up)
     #[arg(long, default_value_t = 60, value_name = "DAYS")]
     pub skip: usize,
-    /// Take the likely answer where a file leaves a question open (`eddyscope data FILES` shows them)
-    #[arg(long)]
-    pub guess: bool,
+    /// How the recorded days are to be read, where they leave a question open (`eddyscope data FILES` shows them)
+    #[command(flatten)]
+    pub answers: RainAnswers,
     /// Print all figures as one JSON object on standard output
     #[arg(long)]
     pub json: bool,
@@ -60,11 +62,16 @@ pub struct CompareArgs {
 /// # Errors
 /// Files that cannot be read or leave a question open; a run without days after `--skip`.
 pub fn run(args: &CompareArgs) -> Result<u8> {
-    let run = survey::open(&args.run, args.guess, None)?;
+    let [of_run, of_truth] = [&args.run, &args.truth].map(|names| data::expand_paths(names));
+    let own = Choices {
+        guess: args.answers.guess,
+        ..Choices::default()
+    };
+    let run = survey::open(&of_run?, &own, None)?;
     let Some(globe) = run.first().map(|m| m.globe().clone()) else {
         return Ok(0);
     };
-    let truth = survey::open(&args.truth, args.guess, Some(&globe))?;
+    let truth = survey::open(&of_truth?, &args.answers.choices(), Some(&globe))?;
     let days = |side: &[FileRecording], skip: usize| -> usize {
         side.iter().map(|m| m.days().saturating_sub(skip)).sum()
     };

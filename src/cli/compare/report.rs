@@ -31,7 +31,7 @@ pub fn text(rows: &[Row], run: &Survey, truth: &Survey, names: &[String; 2]) -> 
             let _ = writeln!(out, "\n{group}");
             let _ = writeln!(
                 out,
-                "  {:<54} {:>8} {:>8} {:>8}  {:<9}",
+                "  {:<62} {:>8} {:>8} {:>8}  {:<9}",
                 "", "run", "truth", "differs", "asked"
             );
         }
@@ -41,7 +41,7 @@ pub fn text(rows: &[Row], run: &Survey, truth: &Survey, names: &[String; 2]) -> 
             Some(false) => "FAIL",
         };
         let line = format!(
-            "  {:<54} {:>8} {:>8} {:>8}  {:<9} {verdict}",
+            "  {:<62} {:>8} {:>8} {:>8}  {:<9} {verdict}",
             row.name,
             number(row.run),
             number(row.truth),

@@ -26,20 +26,22 @@ pub struct Survey {
     pub years: Vec<YearFigures>,
 }
 
-/// The members in files as recordings on a grid: on that of the files where none is asked for.
+/// The members in files as recordings on a grid: on that of the files where none is asked for. All members, unless one is
+/// chosen.
 ///
 /// # Errors
 /// Files that cannot be read, open questions (other than which member).
-pub fn open(paths: &[PathBuf], guess: bool, grid: Option<&Globe>) -> Result<Vec<FileRecording>> {
-    let choices = Choices {
-        guess,
-        ..Choices::default()
-    };
-    let files = RainFiles::open(paths, &choices)?;
+pub fn open(
+    paths: &[PathBuf],
+    choices: &Choices,
+    grid: Option<&Globe>,
+) -> Result<Vec<FileRecording>> {
+    let files = RainFiles::open(paths, choices)?;
     let grid = grid.unwrap_or(files.globe()).clone();
     let about_members = |f: &RainFiles| f.questions().iter().any(|q| q.topic == Topic::Member);
     match files.facts().member {
-        Some((_, count)) if count > 1 || about_members(&files) => (0..count)
+        Some((_, count)) if choices.member.is_none() && (count > 1 || about_members(&files)) => (0
+            ..count)
             .map(|k| {
                 let choices = Choices {
                     member: Some(k),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::judge::{Bar, Row, table};
 use super::report;
 use super::survey::{Survey, open, survey};
+use crate::data::rain::Choices;
 use crate::data::rain_stream::{RainStream, RainStreamInfo};
 use crate::data::recording::Recording;
 use crate::data::{Calendar, Date};
@@ -251,8 +252,15 @@ fn members_of_a_file_are_series_of_their_own() {
     }
     file.sync().unwrap();
     drop(file);
-    let members = open(&[path], false, None).unwrap();
+    let members = open(&[path.clone()], &Choices::default(), None).unwrap();
     assert_eq!(members.len(), 2);
+    let second = Choices {
+        member: Some(1),
+        ..Choices::default()
+    };
+    let one = open(&[path], &second, None).unwrap();
+    assert_eq!(one.len(), 1);
+    assert_eq!(one[0].day(7).unwrap(), members[1].day(7).unwrap());
     let views: Vec<&dyn Recording> = members.iter().map(|m| m as &dyn Recording).collect();
     let (read, direct) = (all_of(&views), all_of(&[&a, &b]));
     assert_eq!(read.members, 2);

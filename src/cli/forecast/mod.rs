@@ -13,7 +13,6 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use crate::data::rain::Choices;
 use crate::device::{self, DeviceRequest};
 use crate::error::{Result, UserError};
 use crate::model::Model;
@@ -21,6 +20,7 @@ use crate::rollout::engine::{Engine, HISTORY};
 use crate::rollout::settings::{DiscriminatorKind, RolloutSpec, Settings};
 use crate::rollout::world::{files_as_recording, shipped_recording};
 
+use super::data::RainAnswers;
 use super::progress::{Interrupt, bar};
 use ensemble::Experiment;
 use ledger::Ledger;
@@ -47,10 +47,10 @@ pub struct ForecastArgs {
     pub model: String,
     /// Recorded days: NetCDF files of daily precipitation [default: the recording that comes with the program]
     #[arg(long, num_args = 1.., value_name = "FILES")]
-    pub data: Vec<PathBuf>,
-    /// Take the likely answer where a file leaves a question open (`eddyscope data FILES` shows them)
-    #[arg(long)]
-    pub guess: bool,
+    pub data: Vec<String>,
+    /// How they are to be read, where they leave a question open (`eddyscope data FILES` shows them)
+    #[command(flatten)]
+    pub answers: RainAnswers,
     /// Number of start days
     #[arg(long, default_value_t = 50)]
     pub starts: usize,
@@ -103,18 +103,16 @@ pub fn run(args: &ForecastArgs) -> Result<u8> {
             "use a model of precipitation",
         ));
     };
-    let reading = Choices {
-        guess: args.guess,
-        ..Choices::default()
-    };
-    let recording = if args.data.is_empty() {
+    let reading = args.answers.choices();
+    let files = crate::data::expand_paths(&args.data)?;
+    let recording = if files.is_empty() {
         shipped_recording(&card.grid)?
     } else {
-        files_as_recording(&args.data, &reading, &card.grid)?
+        files_as_recording(&files, &reading, &card.grid)?
     };
     let leads = args.leads as usize;
     let days = starts::spread(recording.as_ref(), args.starts, HISTORY - 1, leads)?;
-    let mut files = args.data.iter().cloned();
+    let mut files = files.into_iter();
     let spec = RolloutSpec {
         seed: args.seed,
         members: args.members as usize,
