@@ -38,8 +38,11 @@
 //! `rollout::session` (the worker thread) reads the newest settings at every solver step, `rollout::sampled` runs the
 //! sampler over the rows of all sampled lanes and members at once, `diffusion::two_tower` or `diffusion::encoder` judges
 //! each noised candidate, `rollout::recorder` reads the figures off the finished frame and watches for a blow-up, and the
-//! frame goes into the archive that the window reads. The histories of the lanes are kept in physical f32 units, the ones
-//! that files hold: a run that goes on from its frames goes on bit for bit.
+//! frame goes into the archive that the window reads; frames that no longer fit into memory go to disk (`rollout::spill`).
+//! The histories of the lanes are kept in physical f32 units, the ones that files hold: a run that goes on from its frames
+//! goes on bit for bit. What goes on as truth is a `rollout::world`: the solver, or the days of a recording, which go round
+//! by whole years where it ends. Without a window `rollout::headless` makes one lane in memory, `rollout::headless_rain`
+//! streams days to a file of any length.
 //!
 //! # The stack
 //!

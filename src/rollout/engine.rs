@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData};
 
+use crate::data::recording::Recording;
 use crate::data::{Amounts, Normaliser};
 use crate::device::ComputeDevice;
 use crate::diffusion::encoder::EncoderGuide;
@@ -47,6 +48,8 @@ pub struct Engine {
     pub normaliser: Normaliser,
     /// What is known of rain, on the globe.
     pub climate: Option<Rc<Climate>>,
+    /// The recording that comes with the program, on the globe.
+    pub(super) shipped: Option<Rc<dyn Recording>>,
 }
 
 impl Denoise for Denoiser {
@@ -166,19 +169,16 @@ impl Engine {
             _ => None,
         };
         let truth = card.truth.rain.clone().unwrap_or_default();
-        let (world, climate) = match (&card.data.globe, &fields) {
-            (Some(globe), Some(fields)) => (
-                World::Recorded(shipped_recording(&globe.grid)?),
-                Some(Rc::new(Climate::new(
-                    &globe.grid,
-                    fields,
-                    &normaliser,
-                    truth,
-                )?)),
-            ),
+        let (world, climate, shipped) = match (&card.data.globe, &fields) {
+            (Some(globe), Some(fields)) => {
+                let climate = Climate::new(&globe.grid, fields, &normaliser, truth)?;
+                let shipped = shipped_recording(&globe.grid)?;
+                let world = World::Recorded(Rc::clone(&shipped));
+                (world, Some(Rc::new(climate)), Some(shipped))
+            }
             _ => {
-                let params = sim::Params::preset(&card.data.preset)?;
-                (World::Solver(Box::new(sim::Solver::new(&params)?)), None)
+                let solver = sim::Solver::new(&sim::Params::preset(&card.data.preset)?)?;
+                (World::Solver(Box::new(solver)), None, None)
             }
         };
         Ok(Self {
@@ -186,6 +186,7 @@ impl Engine {
             world,
             normaliser,
             climate,
+            shipped,
             card,
             compute,
             denoiser,

@@ -128,6 +128,7 @@ pub fn go_on(
     };
     let written = WrittenRun {
         start_frames: info.start_frames,
+        calendar: info.calendar,
         first: info.first,
         frames: file.frames(),
         last: last.iter().map(split).collect(),

@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::data::Date;
+use crate::data::{Calendar, Date};
 use crate::error::{Result, UserError};
 
 use super::engine::{Engine, HISTORY};
 use super::settings::{LaneKind, RolloutSpec};
 use super::truth::{Truth, TruthFrame};
-use super::world::{Days, World};
+use super::world::Days;
 
 /// Frames of one lane, newest first, at most [`HISTORY`]; one array a member, physical units.
 type History = VecDeque<Vec<Arc<[f32]>>>;
@@ -55,20 +55,24 @@ impl Lanes {
         })
     }
 
-    /// Takes up a run of days that was written to a file: its number of start frames, the date of its frame 0, the number
-    /// of frames in it, and the last ones, oldest first, one array a member. Only the lane `kind` has a history then.
+    /// Takes up a run of days that was written to a file. Only the lane `kind` has a history then; the dates are the
+    /// file's, and truth shows the days of the recording in use.
     ///
     /// # Errors
-    /// A world without recorded days, a recording that does not hold the start any more.
+    /// A world without recorded days.
     pub fn resume(
-        engine: &mut Engine,
+        engine: &Engine,
         spec: &RolloutSpec,
         kind: LaneKind,
         run: &WrittenRun,
     ) -> Result<Self> {
-        let recording = Truth::recording(engine, spec)?;
-        let days = Days::resume(Rc::clone(&recording), run.first)?;
-        engine.world = World::Recorded(recording);
+        let Some(recording) = engine.world.recording() else {
+            return Err(UserError::new(
+                format!("The model {} cannot go on with days", engine.card.name),
+                "its world is not the globe",
+                "use the model that the run was begun with",
+            ));
+        };
         let history: History = run.last.iter().rev().take(HISTORY).cloned().collect();
         let mut histories = [const { None }; 4];
         histories[kind.index()] = Some(history);
@@ -77,7 +81,7 @@ impl Lanes {
             start_frames: run.start_frames,
             next: run.frames,
             histories,
-            truth: Truth::Recorded(days),
+            truth: Truth::Recorded(Days::resume(Rc::clone(recording), run.calendar, run.first)),
         })
     }
 
@@ -201,6 +205,8 @@ impl Lanes {
 pub struct WrittenRun {
     /// Frames that were given rather than generated.
     pub start_frames: usize,
+    /// Calendar of its dates.
+    pub calendar: Calendar,
     /// Date of frame 0.
     pub first: Date,
     /// Number of frames, start frames included.

@@ -199,7 +199,7 @@ impl RainLane {
             }
         }
         let begun = self.begun;
-        if !self.stream.truncate(kept, &|i| day(begun + i)) {
+        if kept == 0 || !self.stream.truncate(kept, &|i| day(begun + i)) {
             self.begin(None);
         }
         self.last = next
@@ -224,7 +224,11 @@ impl RainLane {
             dynamics_skill: f64::NAN,
             a: f64::NAN,
             residual: f64::NAN,
-            std_ratio: (t.square / t.frames - mean * mean).max(0.0).sqrt() / data_std,
+            std_ratio: if s.days == 0 {
+                f64::NAN
+            } else {
+                (t.square / t.frames - mean * mean).max(0.0).sqrt() / data_std
+            },
             frames: s.days,
             rain: (s.days > 0).then(|| {
                 Arc::new(RainFigures {

@@ -189,6 +189,9 @@ fn put_on_disk(
     frame: &FrameSet,
     options: &WorkerOptions,
 ) -> std::io::Result<()> {
+    if options.disk_mib == 0 {
+        return Ok(());
+    }
     if !on_disk.exists() {
         let folder = options.disk_folder.clone().unwrap_or_else(OnDisk::folder);
         *on_disk = OnDisk::create(&folder, options.disk_mib as u64 * 1024 * 1024)?;

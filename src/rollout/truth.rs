@@ -14,7 +14,7 @@ use crate::sim;
 
 use super::engine::{Engine, HISTORY};
 use super::settings::RolloutSpec;
-use super::world::{Days, World, files_as_recording, shipped_recording};
+use super::world::{Days, World, files_as_recording};
 
 /// The states of the true solver are kept every so many frames, so that going back need not begin at the start.
 const CHECKPOINT_EVERY: usize = 16;
@@ -84,24 +84,22 @@ impl Truth {
     }
 
     /// The recording that a rollout asks for: a person's files, or the one that comes with the program.
-    pub fn recording(engine: &Engine, spec: &RolloutSpec) -> Result<Rc<dyn Recording>> {
-        let Some(climate) = &engine.climate else {
+    fn recording(engine: &Engine, spec: &RolloutSpec) -> Result<Rc<dyn Recording>> {
+        let (Some(climate), Some(shipped)) = (&engine.climate, &engine.shipped) else {
             return Err(UserError::new(
                 format!("The model {} has no recorded days", engine.card.name),
                 "its world is not the globe",
                 "open a model of the globe",
             ));
         };
-        match &spec.start_file {
-            None => shipped_recording(&climate.globe),
-            Some(first) => {
-                let paths: Vec<_> = std::iter::once(first)
-                    .chain(&spec.more_files)
-                    .cloned()
-                    .collect();
-                files_as_recording(&paths, &spec.reading, &climate.globe)
-            }
-        }
+        let Some(first) = &spec.start_file else {
+            return Ok(Rc::clone(shipped));
+        };
+        let paths: Vec<_> = std::iter::once(first)
+            .chain(&spec.more_files)
+            .cloned()
+            .collect();
+        files_as_recording(&paths, &spec.reading, &climate.globe)
     }
 
     /// Truth's frame number `frame`, which is the next one.

@@ -32,7 +32,7 @@ pub struct WorkerOptions {
     pub device: DeviceRequest,
     /// Memory for kept frames, in MiB; above it the oldest go to disk.
     pub memory_mib: usize,
-    /// Disk space for older frames, in MiB; above it they are dropped.
+    /// Disk space for older frames, in MiB; above it they are dropped. 0 = none.
     pub disk_mib: usize,
     /// Folder for them; `None` = the system's.
     pub disk_folder: Option<PathBuf>,

@@ -170,13 +170,13 @@ impl Days {
         }
     }
 
-    /// The days of a rollout whose frame 0 has this date: to go on with a run.
-    ///
-    /// # Errors
-    /// A date that is not in the recording.
-    pub fn resume(recording: Rc<dyn Recording>, first: Date) -> Result<Self> {
-        let start = at_date(recording.as_ref(), first, 1)?;
-        Ok(Self::at(recording, start))
+    /// The days of a rollout in another calendar, whose frame 0 has this date: to go on with a run.
+    pub fn resume(recording: Rc<dyn Recording>, calendar: Calendar, first: Date) -> Self {
+        Self {
+            first: calendar.days_from_date(first),
+            calendar,
+            ..Self::at(recording, 0)
+        }
     }
 
     /// Date of a frame.

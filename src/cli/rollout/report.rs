@@ -81,8 +81,11 @@ pub(super) fn report(args: &RolloutArgs, engine: &Engine, run: &HeadlessRun) -> 
     Ok(code(args, run.strength, &run.blow_up, run.interrupted))
 }
 
-/// The line that says how fast it went.
+/// The line that says how fast it went, if anything was made.
 pub(super) fn speed(seconds: f64, device: &str, guidance_share: f64) {
+    if seconds.is_nan() {
+        return;
+    }
     println!(
         "  {:.2} frames/s on {device} ({:.0} % of it guidance)",
         1.0 / seconds,
