@@ -366,6 +366,21 @@ fn a_run_starts_from_files_of_rain() {
     assert_eq!(start, 4);
     assert_eq!(bits(&second[..4]), bits(&made[17..21]));
     assert_ne!(bits(&second[..4]), bits(&second[1..5]));
+    // It goes on without them.
+    std::fs::remove_file(dir.path().join("first.nc")).unwrap();
+    let on = [
+        "--resume",
+        "--model",
+        "rain",
+        "--frames",
+        "4",
+        "--out",
+        "second.nc",
+        "--json",
+    ];
+    let figures = ok(&rollout(dir.path(), 2, &on));
+    assert_eq!(figures["frames"], 4);
+    assert_eq!(bits(&frames(dir.path(), "second.nc").0[..6]), bits(&second));
 }
 
 /// Frames do not pile up: after many days the program holds as much as after few.

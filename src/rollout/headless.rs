@@ -17,7 +17,7 @@ use super::engine::Engine;
 use super::frame::LaneDiagnostics;
 use super::lanes::Lanes;
 use super::recorder::{blow_up, unforced};
-use super::sampled::{FrameInProgress, forecaster_frame};
+use super::sampled::{FrameInProgress, forecaster, forecaster_frame};
 use super::settings::{LaneKind, RolloutSpec, Settings};
 
 /// Everything that made a run: with it, the same model and the same kind of device, the run can be made again.
@@ -136,6 +136,26 @@ pub(super) struct Step<'a> {
     pub members: &'a [Arc<[f32]>],
 }
 
+/// Refuses a lane that the model cannot make, before anything is written.
+///
+/// # Errors
+/// A discriminator that the model does not have; the truth lane.
+pub(super) fn check_lane(engine: &Engine, job: &Job<'_>) -> Result<()> {
+    let guidance = &job.settings.guidance;
+    match job.lane {
+        LaneKind::Guided if guidance.strength != 0.0 => {
+            engine.discriminator(guidance.discriminator).map(|_| ())
+        }
+        LaneKind::Guided | LaneKind::Unconditional => Ok(()),
+        LaneKind::Forecaster => forecaster(engine).map(|_| ()),
+        LaneKind::Truth => Err(UserError::new(
+            "The truth lane cannot be generated",
+            "it is given: by the solver, or by recorded days",
+            "choose the lane guided, unconditional or forecaster",
+        )),
+    }
+}
+
 /// Makes the frames from number `made` (counted among the generated ones) on; `take` gets each and may stop the run.
 ///
 /// # Errors
@@ -241,6 +261,7 @@ pub fn run_lane(
 ) -> Result<HeadlessRun> {
     let Job { spec, settings, .. } = *job;
     settings.validate()?;
+    check_lane(engine, job)?;
     let mut lanes = Lanes::start(engine, spec, settings.guidance.history)?;
     let start: Vec<_> = lanes.start_history(job.lane);
     let wanted = settings.guidance.history + 1;

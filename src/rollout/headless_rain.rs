@@ -11,7 +11,7 @@ use crate::metrics::rain::zonal_spectrum_error;
 
 use super::engine::{Engine, HISTORY};
 use super::frame::LaneDiagnostics;
-use super::headless::{Job, Outcome, RunRecipe, drive};
+use super::headless::{Job, Outcome, RunRecipe, check_lane, drive};
 use super::lanes::{Lanes, WrittenRun};
 use super::rain::RainLane;
 
@@ -51,7 +51,19 @@ pub fn run(
     path: &Path,
     progress: Progress<'_>,
 ) -> Result<RainRun> {
+    let recipe = serde_json::to_string(&RunRecipe::new(engine, job)).ok();
+    begin(engine, job, path, recipe, progress)
+}
+
+fn begin(
+    engine: &mut Engine,
+    job: &Job<'_>,
+    path: &Path,
+    recipe: Option<String>,
+    progress: Progress<'_>,
+) -> Result<RainRun> {
     job.settings.validate()?;
+    check_lane(engine, job)?;
     let lanes = Lanes::start(engine, job.spec, job.settings.guidance.history)?;
     let (Some(days), Some(figures)) = (lanes.days(), lane(engine, job)) else {
         return Err(not_the_globe(engine));
@@ -68,7 +80,7 @@ pub fn run(
         start_frames: lanes.start_frames,
         title: format!("daily precipitation made by the model {}", engine.card.name),
         history: format!("eddyscope {}: rollout", env!("CARGO_PKG_VERSION")),
-        recipe: serde_json::to_string(&RunRecipe::new(engine, job)).ok(),
+        recipe,
     };
     let mut run = Run {
         file: RainStream::create(path, &info)?,
@@ -117,7 +129,7 @@ pub fn go_on(
         // It was stopped before anything was made.
         let path = file.path().to_owned();
         drop(file);
-        return run(engine, job, &path, progress);
+        return begin(engine, job, &path, info.recipe, progress);
     }
     let cells = info.globe.len();
     if cells != engine.cells() {

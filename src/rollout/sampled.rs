@@ -6,7 +6,7 @@ use std::time::Instant;
 use burn::tensor::Tensor;
 
 use crate::diffusion::sampler::{Evaluation, Sampler, StepContext};
-use crate::diffusion::{Conditioned, Context, to_vec};
+use crate::diffusion::{Conditioned, Context, Control, to_vec};
 use crate::error::{Result, UserError};
 use crate::random::{NoiseKey, Stream};
 
@@ -199,13 +199,7 @@ pub fn forecaster_frame(
     lanes: &Lanes,
     settings: &Settings,
 ) -> Result<Vec<Arc<[f32]>>> {
-    let Some(two_tower) = &engine.two_tower else {
-        return Err(UserError::new(
-            "There is no forecaster in this model",
-            "the lane \"forecaster + noise\" needs the two-tower discriminator",
-            "switch the lane off, or open a model with a two-tower discriminator",
-        ));
-    };
+    let two_tower = forecaster(engine)?;
     let mut history = Vec::new();
     if !lanes.append_history(engine, LaneKind::Forecaster, &mut history) {
         return Ok(Vec::new());
@@ -232,6 +226,20 @@ pub fn forecaster_frame(
         .chunks_exact(cells)
         .map(|c| engine.normaliser.physical(c).0.into())
         .collect())
+}
+
+/// The part of a model that the control lane is drawn from.
+///
+/// # Errors
+/// A model without the two-tower discriminator.
+pub(super) fn forecaster(engine: &Engine) -> Result<&dyn Control> {
+    engine.two_tower.as_deref().ok_or_else(|| {
+        UserError::new(
+            "There is no forecaster in this model",
+            "the lane \"forecaster + noise\" needs the two-tower discriminator",
+            "switch the lane off, or open a model with a two-tower discriminator",
+        )
+    })
 }
 
 /// What a discriminator is told besides the frames when it judges the next one.

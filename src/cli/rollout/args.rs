@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::data::Date;
+use crate::cli::data::RainAnswers;
+use crate::data::rain::Choices;
+use crate::data::{self, Date};
 use crate::device::DeviceRequest;
 use crate::error::{Result, UserError};
 use crate::model::{DEFAULT_MODEL, ModelCard};
@@ -90,9 +92,12 @@ pub struct RolloutArgs {
     #[arg(long, value_enum)]
     pub discriminator: Option<DiscriminatorKind>,
     /// Turbulence: start from the last frames of this file (NetCDF or .npy) instead of a simulated start. Precipitation:
-    /// start from a day of these files instead of the recording that comes with the program
+    /// start from a day of these files (folders, or patterns in quotes) instead of the recording that comes with the program
     #[arg(long, value_name = "FILE", num_args = 1..)]
-    pub start: Vec<PathBuf>,
+    pub start: Vec<String>,
+    /// Answers to what the files of precipitation leave open
+    #[command(flatten)]
+    pub answers: RainAnswers,
     /// Precipitation: date of the last start day [default: the seed chooses a day of the recording]
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = date)]
     pub start_date: Option<Date>,
@@ -218,10 +223,27 @@ impl Plan {
             spec.start_date = args.start_date;
         }
         if let Some((first, more)) = args.start.split_first() {
-            spec.start_file = Some(first.clone());
-            spec.more_files = more.to_vec();
+            spec.start_file = Some(first.into());
+            spec.more_files = more.iter().map(PathBuf::from).collect();
+        }
+        let reading = args.answers.choices();
+        if reading != Choices::default() {
+            spec.reading = reading;
         }
         self
+    }
+
+    /// Puts the files of a recording in place of the folders and patterns that were given.
+    ///
+    /// # Errors
+    /// A folder or pattern without a file.
+    pub fn expand(mut self, args: &RolloutArgs) -> Result<Self> {
+        let paths = data::expand_paths(&args.start)?;
+        if let Some((first, more)) = paths.split_first() {
+            self.spec.start_file = Some(first.clone());
+            self.spec.more_files = more.to_vec();
+        }
+        Ok(self)
     }
 
     /// Refuses options that a run cannot go on with.

@@ -40,7 +40,7 @@ pub fn run(args: &RolloutArgs) -> Result<u8> {
         ));
     }
     if model.card.data.globe.is_some() {
-        return rain::begin(args, &model, &plan);
+        return rain::begin(args, &model, &plan.expand(args)?);
     }
     if let Some(second) = plan.spec.more_files.first() {
         return Err(UserError::new(

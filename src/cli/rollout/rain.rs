@@ -32,7 +32,7 @@ pub(super) fn resume(args: &RolloutArgs) -> Result<u8> {
     let resumed = RainStream::open_for_resume(&args.out, NEEDED)?;
     let recipe = headless_rain::recipe_of(&resumed)?;
     let begun = Plan::of_recipe(&recipe);
-    let plan = begun.clone().with(args);
+    let plan = begun.clone().with(args).expand(args)?;
     plan.must_equal(&begun, args)?;
     let name = args.model.as_deref().unwrap_or(&recipe.model);
     let model = Model::open(name)?;
