@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
+use eddyscope::field::Globe;
+use eddyscope::render::globe::{self, Rows};
 use eddyscope::render::gpu::{Drawing, FieldPainter};
-use eddyscope::render::{ColorMap, Look, ValueRange, View, cpu};
+use eddyscope::render::{
+    ColorMap, GlobeView, Look, Projection, RainLook, Tone, ValueRange, View, cpu,
+};
 
 #[test]
 fn all_shaders_are_valid() {
@@ -130,11 +134,7 @@ fn shader_and_rust_agree() {
     for map in ColorMap::ALL {
         for smooth in [false, true] {
             for view in [View::default(), view] {
-                let look = Look {
-                    map,
-                    range: ValueRange { lo: -2.0, hi: 1.5 },
-                    smooth,
-                };
+                let look = Look::plain(map, ValueRange { lo: -2.0, hi: 1.5 }, smooth);
                 let (origin, span) = view.window(nx, ny);
                 let drawing = Drawing {
                     rows: vec![(0, Arc::clone(&values))],
@@ -143,6 +143,7 @@ fn shader_and_rust_agree() {
                     span,
                     y_up: true,
                     look,
+                    globe: None,
                 };
                 let gpu = draw(&device, &queue, &drawing, side);
                 let cpu = cpu::rasterise(
@@ -163,6 +164,65 @@ fn shader_and_rust_agree() {
                     far <= allowed,
                     "{map:?} smooth {smooth} {view:?}: {far} pixels differ"
                 );
+            }
+        }
+    }
+}
+
+#[test]
+fn shader_and_rust_agree_on_the_globe() {
+    let Some((device, queue)) = device() else {
+        eprintln!("skipped: there is no graphics adapter, not even a software one");
+        return;
+    };
+    // Uneven rows that reach the poles; the first column is centred on Greenwich.
+    let lat: Vec<f64> = (0..24)
+        .map(|j| -88.0 + 176.0 * (f64::from(j) / 23.0) + 1.5 * f64::from(j % 2))
+        .collect();
+    let grid = Globe::new(lat, 0.0, 40).expect("a globe");
+    let mut field: Vec<f32> = (0..grid.len())
+        .map(|i| 10f32.powf(((i * 37 % 101) as f32 - 50.0) / 25.0))
+        .collect();
+    field[5] = f32::NAN;
+    let values: Arc<[f32]> = field.into();
+    let range = ValueRange { lo: 0.1, hi: 100.0 };
+    let known = [(0.75, 1.27), (0.9, 6.3), (0.95, 12.5), (0.99, 25.4)];
+    let side = 128;
+    for projection in Projection::ALL {
+        let rows = Arc::new(Rows::of(&grid, projection));
+        for (smooth, tone, flip) in [
+            (false, Tone::log(range), false),
+            (true, Tone::quantiles(range, 0.475, &known), true),
+            (true, Tone::linear(ValueRange { lo: 0.0, hi: 40.0 }), false),
+        ] {
+            let mut turned = GlobeView {
+                projection,
+                lon: -73.0,
+                ..GlobeView::default()
+            };
+            turned.zoom_at(2.5, 0.3, 0.8);
+            for view in [turned.whole(), turned] {
+                let look = Look {
+                    rain: Some(RainLook {
+                        tone,
+                        dry_below: 0.1,
+                        dry: [31, 33, 37],
+                        flip,
+                    }),
+                    ..Look::plain(ColorMap::Navia, range, smooth)
+                };
+                let drawing = Drawing::on_globe(values.clone(), grid.nx, rows.clone(), view, look);
+                let gpu = draw(&device, &queue, &drawing, side);
+                let size = (side as usize, side as usize);
+                let cpu = globe::rasterise(&values, &rows, &view, &look, size);
+                // Beside the globe the shader leaves the black ground. A pixel on the edge of a cell may go either way.
+                let far = gpu
+                    .chunks_exact(4)
+                    .zip(cpu.chunks_exact(4))
+                    .filter(|(a, b)| (0..3).any(|i| a[i].abs_diff(b[i]) > 6))
+                    .count();
+                let allowed = (side * side / 200) as usize;
+                assert!(far <= allowed, "{tone:?} {view:?}: {far} pixels differ");
             }
         }
     }

@@ -8,6 +8,7 @@ mod support;
 use std::sync::{Arc, Mutex};
 
 use eddyscope::app::{EddyApp, GpuErrors, Launch, Prefs, RolloutSource, State, Tab, paint};
+use eddyscope::render::Projection;
 use eddyscope::rollout::protocol::Command;
 use eddyscope::rollout::settings::{LaneKind, Settings};
 use egui_kittest::kittest::Queryable as _;
@@ -35,6 +36,14 @@ fn script(frames: usize) -> Script {
         members: 1,
         settings: Settings::default(),
         blow_up: None,
+        globe: false,
+    }
+}
+
+fn rain(frames: usize) -> Script {
+    Script {
+        globe: true,
+        ..script(frames)
     }
 }
 
@@ -89,7 +98,14 @@ impl Setup {
                 move |ui, app: &mut Option<EddyApp>| {
                     let app = app.get_or_insert_with(|| {
                         let (script, heard) = (script.clone(), Arc::clone(&heard));
-                        let launch: Launch = Box::new(move |_, _, _| {
+                        let launch: Launch = Box::new(move |start| {
+                            // Another model than the first one is the other world.
+                            let other = start.model.is_some();
+                            let globe = script.globe != other;
+                            let script = Script {
+                                globe,
+                                ..script.clone()
+                            };
                             let mut source = Synthetic::new(&script);
                             source.commands = Arc::clone(&heard);
                             Box::new(source) as Box<dyn RolloutSource>
@@ -307,4 +323,71 @@ fn an_idle_window_asks_for_no_further_frame() {
     // Settles within a few frames; `run` panics if it never does.
     let steps = harness.run();
     assert!(steps < 10, "{steps}");
+}
+
+fn open_globe<'a>(
+    change: impl FnOnce(&mut Setup),
+) -> Option<(Harness<'a, Option<EddyApp>>, Commands)> {
+    let mut setup = Setup::new(rain(78));
+    setup.prefs.tips_dismissed = true;
+    change(&mut setup);
+    setup.open()
+}
+
+#[test]
+fn globe_dark_with_first_words() {
+    let Some((mut harness, _)) = open_globe(|s| s.prefs.tips_dismissed = false) else {
+        return;
+    };
+    harness.snapshot_options("globe_dark", &window());
+}
+
+#[test]
+fn globe_light_equal_earth_at_twice_the_scale() {
+    let opened = open_globe(|s| {
+        s.prefs.dark = Some(false);
+        s.prefs.globe.view.projection = Projection::EqualEarth;
+        s.prefs.globe.view.lon = 150.0;
+        s.prefs.tab = Tab::Space;
+        s.scale = 2.0;
+    });
+    let Some((mut harness, _)) = opened else {
+        return;
+    };
+    harness.snapshot_options("globe_light_2x", &window());
+}
+
+#[test]
+fn globe_diagnostics() {
+    let mut results = egui_kittest::SnapshotResults::new();
+    for (tab, name) in [
+        (Tab::Hovmoeller, "globe_hovmoeller"),
+        (Tab::Probe, "globe_probe"),
+    ] {
+        let opened = open_globe(|s| s.prefs.tab = tab);
+        let Some((mut harness, _)) = opened else {
+            return;
+        };
+        let grid = support::rain::grid();
+        state(&mut harness).pin = Some((grid.column(12.5), grid.row(42.0)));
+        harness.run_steps(3);
+        harness.snapshot_options(name, &window());
+        results.extend_harness(&mut harness);
+    }
+}
+
+#[test]
+fn globe_zoomed_with_all_controls() {
+    let opened = open_globe(|s| {
+        let folds = &mut s.prefs.folds;
+        (folds.rollout, folds.picture) = (true, true);
+        s.script.settings.lanes = [true; 4];
+        s.prefs.settings.lanes = [true; 4];
+        s.prefs.globe.view.zoom_at(5.0, 0.53, 0.74);
+        s.size = [1280.0, 1100.0];
+    });
+    let Some((mut harness, _)) = opened else {
+        return;
+    };
+    harness.snapshot_options("globe_zoomed", &window());
 }

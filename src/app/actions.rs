@@ -2,10 +2,15 @@
 
 use egui::{Key, Modifiers};
 
+use crate::render::Projection;
+
 use super::state::State;
 
+/// Keys that only the globe has.
+pub const GLOBE_KEYS: &str = "C  G  P";
+
 /// Keys and what they do, as the help sheet shows them.
-pub const KEYS: [(&str, &str); 11] = [
+pub const KEYS: [(&str, &str); 12] = [
     ("Space", "play or pause"),
     ("← →", "one frame back or forward; at the end, make one"),
     ("Home  End", "first and newest frame"),
@@ -14,6 +19,7 @@ pub const KEYS: [(&str, &str); 11] = [
     ("1", "λ at the value suggested for this model"),
     ("M", "next history length"),
     ("S", "save the picture"),
+    (GLOBE_KEYS, "coastlines, graticule, projection"),
     ("T", "light or dark"),
     ("Esc", "close what is open; forget the followed cell"),
     ("F1  ?", "this help"),
@@ -68,6 +74,17 @@ pub fn keyboard(ctx: &egui::Context, state: &mut State) {
     if pressed(Key::S) {
         state.open_save();
     }
+    if state.globe().is_some() {
+        let globe = &mut state.prefs.globe;
+        globe.coast ^= pressed(Key::C);
+        globe.graticule ^= pressed(Key::G);
+        if pressed(Key::P) {
+            globe.view.projection = match globe.view.projection {
+                Projection::Equirectangular => Projection::EqualEarth,
+                Projection::EqualEarth => Projection::Equirectangular,
+            };
+        }
+    }
     if pressed(Key::T) {
         toggle_theme(ctx, state);
     }
@@ -80,9 +97,16 @@ pub fn keyboard(ctx: &egui::Context, state: &mut State) {
         state.help_open = !state.help_open;
     }
     if pressed(Key::Escape) {
-        if state.help_open || state.files.save_open || state.notices.list_open {
+        if state.help_open
+            || state.files.save_open
+            || state.files.model_open
+            || state.rain.is_open()
+            || state.notices.list_open
+        {
             state.help_open = false;
             state.files.save_open = false;
+            state.files.model_open = false;
+            state.rain.close();
             state.notices.list_open = false;
         } else {
             state.pin = None;

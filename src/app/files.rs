@@ -17,6 +17,8 @@ pub enum Purpose {
     Start,
     /// Where to save the picture.
     Picture,
+    /// A model folder.
+    Model,
 }
 
 /// Typed paths and dialogs in flight.
@@ -24,8 +26,14 @@ pub enum Purpose {
 pub struct Files {
     /// Typed path of the start file; empty = the solver makes a start.
     pub start_path: String,
+    /// Typed date of the start, on the globe; empty = the seed chooses.
+    pub start_date: String,
     /// Typed path of the picture.
     pub picture_path: String,
+    /// Typed path of a model folder.
+    pub model_path: String,
+    /// Whether the window that asks for it is open.
+    pub model_open: bool,
     /// Whether the save window is open.
     pub save_open: bool,
     /// Whether its text field should take the keyboard.
@@ -43,6 +51,11 @@ impl Files {
                 .start_file
                 .as_ref()
                 .map(|p| p.display().to_string())
+                .unwrap_or_default(),
+            start_date: prefs
+                .spec
+                .start_date
+                .map(|d| d.to_string())
                 .unwrap_or_default(),
             ..Self::default()
         }
@@ -77,6 +90,9 @@ impl Files {
                         .add_filter("All files", &["*"])
                         .pick_file(),
                 ),
+                Purpose::Model => {
+                    pollster::block_on(dialog.set_title("Open a model folder").pick_folder())
+                }
                 Purpose::Picture => {
                     if let Some(name) = name {
                         dialog = dialog.set_file_name(name);

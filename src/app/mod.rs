@@ -9,12 +9,14 @@
 //! | `window` | arranges the panels, keeps the clock |
 //! | `state` | everything that the panels read and change |
 //! | `source` | where frames come from: the worker |
+//! | `world` | the model in use: switching it, how its values become colours |
 //! | `playback` | which frame is shown |
 //! | `panels` | top bar, controls, lanes, timeline, diagnostics, status, help |
 //! | `plots` | the charts and space-time diagrams of the diagnostics |
-//! | `paint` | from a rectangle to the field shader |
+//! | `paint`, `globe_lines` | from a rectangle to the field shader; lines on the globe |
 //! | `series` | time series beside the archive |
 //! | `files`, `saving` | dialogs, typed paths, the picture as a file |
+//! | `rain_files` | a person's files of precipitation, before they are used |
 //! | `notices` | errors and news |
 //! | `prefs` | what persists |
 //! | `theme`, `widgets`, `words`, `actions` | colours, small widgets, names, keyboard |
@@ -22,12 +24,14 @@
 
 mod actions;
 mod files;
+mod globe_lines;
 mod notices;
 pub mod paint;
 mod panels;
 mod playback;
 mod plots;
 mod prefs;
+mod rain_files;
 mod saving;
 mod series;
 mod smoke;
@@ -37,6 +41,7 @@ mod theme;
 mod widgets;
 mod window;
 mod words;
+mod world;
 
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
@@ -47,9 +52,9 @@ use crate::device::DeviceRequest;
 use crate::error::{Result, UserError};
 use crate::rollout::worker::{Wake, Worker, WorkerOptions};
 
-pub use prefs::{Prefs, Tab};
+pub use prefs::{GlobePrefs, Prefs, Tab};
 pub use smoke::SmokePlan;
-pub use source::{Launch, RolloutSource};
+pub use source::{Launch, RolloutSource, Start};
 pub use state::State;
 pub use window::{EddyApp, GpuErrors};
 
@@ -150,7 +155,6 @@ fn create(
     let ctx = cc.egui_ctx.clone();
     let wake: Wake = Arc::new(move || ctx.request_repaint_after(pause));
     let worker = WorkerOptions {
-        model: options.model,
         device: options.device,
         memory_mib: if options.memory_mib == 0 {
             1024
@@ -159,14 +163,23 @@ fn create(
         },
         ..WorkerOptions::default()
     };
-    let launch: Launch = Box::new(move |settings, spec, resume| {
+    let launch: Launch = Box::new(move |start| {
         let options = WorkerOptions {
-            resume,
+            model: start.model,
+            resume: start.resume,
             ..worker.clone()
         };
-        Box::new(Worker::spawn(options, settings, spec, Arc::clone(&wake)))
+        let wake = Arc::clone(&wake);
+        Box::new(Worker::spawn(options, start.settings, start.spec, wake))
     });
-    let mut state = State::new(launch, prefs, saved.is_some(), options.open);
+    let known = match &options.model {
+        Some(model) if model != prefs.model_name() => prefs.switch(model),
+        _ => {
+            prefs.forget_lost_model();
+            saved.is_some()
+        }
+    };
+    let mut state = State::new(launch, prefs, known, options.open);
     state.software = software;
     let smoke = options
         .smoke

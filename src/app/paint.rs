@@ -11,8 +11,8 @@ pub fn install(state: &RenderState) {
     state.renderer.write().callback_resources.insert(painter);
 }
 
-/// Draws `drawing` over `rect`. Each place on the screen has its own `slot`.
-pub fn field(ui: &egui::Ui, rect: Rect, slot: usize, drawing: Drawing) {
+/// Draws `drawing` over `rect` and returns the whole pixels that it covers. Each place on the screen has its own `slot`.
+pub fn field(ui: &egui::Ui, rect: Rect, slot: usize, drawing: Drawing) -> Rect {
     // Whole pixels: otherwise the edge cells of the picture would differ in size.
     let scale = ui.pixels_per_point();
     let snap = |p: egui::Pos2| (p.to_vec2() * scale).round() / scale;
@@ -21,6 +21,7 @@ pub fn field(ui: &egui::Ui, rect: Rect, slot: usize, drawing: Drawing) {
         rect,
         FieldCallback { slot, drawing },
     ));
+    rect
 }
 
 struct FieldCallback {

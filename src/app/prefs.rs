@@ -1,13 +1,18 @@
 //! What persists between two runs: settings, layout, theme.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::render::{ColorMap, ValueRange};
+use crate::model::{DEFAULT_MODEL, Model};
+use crate::render::{ColorMap, GlobeView, Scale, ValueRange};
 use crate::rollout::settings::{RolloutSpec, Settings};
 
 /// Key in the store of the window system's library.
 pub const KEY: &str = "eddyscope-state";
 const VERSION: u32 = 1;
+/// Below this amount a cell is dry, mm/day.
+pub const DRY: f32 = 0.1;
 
 /// Tabs of the diagnostics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,17 +28,80 @@ pub enum Tab {
     Dynamics,
     /// Time series of one cell.
     Probe,
+    /// Zonal means and percentiles of rain.
+    Space,
 }
 
 impl Tab {
-    /// All tabs, left to right, with their names.
-    pub const ALL: [(Self, &'static str); 5] = [
+    /// Tabs of a model in a periodic box, left to right, with their names.
+    pub const FLAT: [(Self, &'static str); 5] = [
         (Self::Time, "Time"),
         (Self::Hovmoeller, "Hovmöller"),
         (Self::Discriminator, "D"),
         (Self::Dynamics, "Dynamics"),
         (Self::Probe, "Probe"),
     ];
+    /// Tabs of rain on the globe.
+    pub const GLOBE: [(Self, &'static str); 5] = [
+        (Self::Time, "Time"),
+        (Self::Space, "Space"),
+        (Self::Hovmoeller, "Hovmöller"),
+        (Self::Discriminator, "D"),
+        (Self::Probe, "Probe"),
+    ];
+}
+
+/// How the globe is shown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GlobePrefs {
+    /// Projection, and what is seen of it.
+    pub view: GlobeView,
+    /// Coastlines.
+    pub coast: bool,
+    /// Meridians and parallels.
+    pub graticule: bool,
+    /// Scale of the colours.
+    pub scale: Scale,
+    /// Amount of the last colour, mm/day; `None` = one that fits the scale.
+    pub top: Option<f32>,
+}
+
+impl Default for GlobePrefs {
+    fn default() -> Self {
+        Self {
+            view: GlobeView::default(),
+            coast: true,
+            graticule: true,
+            scale: Scale::Log,
+            top: None,
+        }
+    }
+}
+
+/// What belongs to one model and comes back with it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct World {
+    settings: Settings,
+    spec: RolloutSpec,
+    color_map: Option<ColorMap>,
+    range_limit: Option<f32>,
+    smooth: bool,
+    tab: Tab,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self {
+            settings: Settings::default(),
+            spec: RolloutSpec::default(),
+            color_map: None,
+            range_limit: None,
+            smooth: false,
+            tab: Tab::Time,
+        }
+    }
 }
 
 /// Which sections of the controls are open.
@@ -68,6 +136,15 @@ impl Default for Folds {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Prefs {
     version: u32,
+    /// Model name or folder; `None` = the one that opens when none is asked for.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// What was set with the other models, by name or folder.
+    #[serde(default)]
+    worlds: BTreeMap<String, World>,
+    /// How the globe is shown.
+    #[serde(default)]
+    pub globe: GlobePrefs,
     /// Settings of guidance, sampler and lanes.
     pub settings: Settings,
     /// Seed, members, start file.
@@ -96,6 +173,9 @@ impl Default for Prefs {
     fn default() -> Self {
         Self {
             version: VERSION,
+            model: None,
+            worlds: BTreeMap::new(),
+            globe: GlobePrefs::default(),
             settings: Settings::default(),
             spec: RolloutSpec::default(),
             dark: None,
@@ -123,6 +203,12 @@ impl Prefs {
             if !(1..=64).contains(&prefs.spec.members) {
                 return Err(format!("{} members", prefs.spec.members));
             }
+            for world in prefs.worlds.values() {
+                world.settings.validate().map_err(|e| e.headline)?;
+            }
+            if !prefs.globe.view.is_valid() {
+                return Err("a view beside the globe".to_owned());
+            }
             if !(prefs.speed.is_finite() && prefs.speed > 0.0) {
                 return Err(format!("speed {}", prefs.speed));
             }
@@ -141,6 +227,60 @@ impl Prefs {
         serde_json::to_string(self)
             .inspect_err(|e| log::warn!("cannot save the state of the window: {e}"))
             .ok()
+    }
+
+    /// Name or folder of the model in force.
+    pub fn model_name(&self) -> &str {
+        self.model.as_deref().unwrap_or(DEFAULT_MODEL)
+    }
+
+    /// Goes back to the model that opens when none is asked for, if the folder of the last one is gone.
+    pub fn forget_lost_model(&mut self) {
+        let name = self.model_name().to_owned();
+        let shipped = Model::shipped_names().contains(&name.as_str());
+        if !shipped && !std::path::Path::new(&name).is_dir() {
+            log::warn!("the model folder {name} is gone: opening {DEFAULT_MODEL}");
+            self.switch(DEFAULT_MODEL);
+            self.worlds.remove(&name);
+        }
+    }
+
+    /// Puts the settings of the present model aside and takes out those of another; `false` where it was never open.
+    pub fn switch(&mut self, model: &str) -> bool {
+        let known = self.worlds.remove(model);
+        let new = known.is_some();
+        let world = known.unwrap_or_default();
+        let aside = World {
+            settings: std::mem::replace(&mut self.settings, world.settings),
+            spec: std::mem::replace(&mut self.spec, world.spec),
+            color_map: std::mem::replace(&mut self.color_map, world.color_map),
+            range_limit: std::mem::replace(&mut self.range_limit, world.range_limit),
+            smooth: std::mem::replace(&mut self.smooth, world.smooth),
+            tab: std::mem::replace(&mut self.tab, world.tab),
+        };
+        self.worlds.insert(self.model_name().to_owned(), aside);
+        self.model = Some(model.to_owned());
+        new
+    }
+
+    /// The colour map in force on the globe.
+    pub fn rain_map(&self) -> ColorMap {
+        self.color_map
+            .filter(|m| !m.is_diverging())
+            .unwrap_or(ColorMap::Navia)
+    }
+
+    /// The range of colours in force on the globe, mm/day.
+    pub fn rain_range(&self) -> ValueRange {
+        let usual = match self.globe.scale {
+            Scale::Linear => 40.0,
+            Scale::Log | Scale::Quantile => 100.0,
+        };
+        let hi = self.globe.top.filter(|t| (1.0..=1e4).contains(t));
+        ValueRange {
+            lo: DRY,
+            hi: hi.unwrap_or(usual),
+        }
     }
 
     /// The colour map in force.
@@ -170,6 +310,29 @@ mod tests {
         let mut prefs = Prefs::default();
         prefs.settings.guidance.strength = 0.35;
         prefs.color_map = Some(ColorMap::RdBu);
+        let json = prefs.to_json().unwrap_or_default();
+        assert_eq!(Prefs::from_json(&json), prefs);
+    }
+
+    #[test]
+    fn each_model_has_settings_of_its_own() {
+        let mut prefs = Prefs::default();
+        prefs.settings.guidance.strength = 0.35;
+        prefs.smooth = true;
+        assert!(!prefs.switch("precipitation"));
+        assert_eq!(
+            (prefs.settings.guidance.strength, prefs.smooth),
+            (1.0, false)
+        );
+        prefs.color_map = Some(ColorMap::Batlow);
+        assert!(prefs.switch("vorticity"));
+        assert_eq!(
+            (prefs.settings.guidance.strength, prefs.smooth),
+            (0.35, true)
+        );
+        assert_eq!(prefs.color_map, None);
+        assert!(prefs.switch("precipitation"));
+        assert_eq!(prefs.rain_map(), ColorMap::Batlow);
         let json = prefs.to_json().unwrap_or_default();
         assert_eq!(Prefs::from_json(&json), prefs);
     }

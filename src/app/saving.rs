@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use egui::{Align, Layout, RichText};
 
-use crate::export::picture::{Panel, Paper, Picture};
-use crate::export::{Recipe, save_picture};
+use crate::export::picture::{GlobePicture, Panel, Paper, Picture};
+use crate::export::{GlobeRecipe, Recipe, save_picture};
 
 use super::files::Purpose;
 use super::state::State;
@@ -38,6 +38,7 @@ impl State {
     pub fn picture(&self, dark: bool) -> Option<(Picture, Recipe)> {
         let (frame, facts) = (self.shown()?, self.facts.as_ref()?);
         let look = self.look(dark);
+        let prefs = &self.prefs.globe;
         let palette = Palette::of(if dark {
             egui::Theme::Dark
         } else {
@@ -61,10 +62,12 @@ impl State {
         if panels.is_empty() {
             return None;
         }
+        let when = match frame.date {
+            Some(date) => format!("{date} · day {}", frame.index),
+            None => format!("frame {} · t = {}", frame.index, number(frame.time, 2)),
+        };
         let caption = format!(
-            "frame {} · t = {} · seed {} · model {} · eddyscope {}",
-            frame.index,
-            number(frame.time, 2),
+            "{when} · seed {} · model {} · eddyscope {}",
             self.spec().seed,
             facts.name,
             env!("CARGO_PKG_VERSION"),
@@ -83,6 +86,15 @@ impl State {
             color_map: look.map,
             range: look.range,
             view: self.view,
+            globe: self.globe().map(|globe| GlobeRecipe {
+                date: frame.date,
+                recording: globe.recording.clone(),
+                view: prefs.view,
+                scale: prefs.scale,
+                coast: prefs.coast,
+                graticule: prefs.graticule,
+                flipped: !dark,
+            }),
         };
         let picture = Picture {
             panels,
@@ -92,7 +104,14 @@ impl State {
             units: facts.units.clone(),
             caption,
             paper: if dark { Paper::DARK } else { Paper::LIGHT },
-            side: 512,
+            side: if self.globe().is_some() { 960 } else { 512 },
+            globe: self.rows().map(|rows| GlobePicture {
+                rows: rows.clone(),
+                view: prefs.view,
+                coast: prefs.coast,
+                graticule: prefs.graticule,
+                dark,
+            }),
         };
         Some((picture, recipe))
     }
@@ -115,9 +134,10 @@ impl State {
     }
 
     /// Takes in what dialogs and writers have to say.
-    pub fn poll_files(&mut self) {
+    pub fn poll_files(&mut self, ctx: &egui::Context) {
         match self.files.poll_dialog() {
-            Some((Purpose::Start, path)) => self.restart_from(path),
+            Some((Purpose::Start, path)) => self.start_from(ctx, vec![path]),
+            Some((Purpose::Model, path)) => self.files.model_path = path.display().to_string(),
             Some((Purpose::Picture, path)) => self.files.picture_path = path.display().to_string(),
             None => {}
         }

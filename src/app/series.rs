@@ -14,6 +14,10 @@ pub struct LaneSeries {
     pub rmse: Vec<[f64; 2]>,
     /// Dynamics skill of single steps.
     pub skill: Vec<[f64; 2]>,
+    /// Global mean of rain, mm/day.
+    pub global_mean: Vec<[f64; 2]>,
+    /// Share of the area where it rains, percent.
+    pub wet: Vec<[f64; 2]>,
 }
 
 /// Where settings changed in the rollout.
@@ -40,14 +44,22 @@ pub struct Series {
 impl Series {
     /// Brings the series up to date with the archive.
     pub fn update(&mut self, archive: &Archive) {
+        // The oldest frames of a long run leave the memory; their points stay.
+        let gone = match (self.read.first(), archive.frames.first()) {
+            (Some(a), Some(b)) => b.index.saturating_sub(a.index),
+            _ => 0,
+        };
+        let known = self.read.get(gone..).unwrap_or_default();
         let grew = self.epoch == archive.epoch
-            && self.read.len() <= archive.frames.len()
-            && self
-                .read
+            && !(known.is_empty() && gone > 0)
+            && known.len() <= archive.frames.len()
+            && known
                 .iter()
                 .zip(&archive.frames)
                 .all(|(a, b)| Arc::ptr_eq(a, b));
-        if !grew {
+        if grew {
+            self.read.drain(..gone);
+        } else {
             *self = Self {
                 epoch: archive.epoch,
                 ..Self::default()
@@ -72,6 +84,13 @@ impl Series {
                     points.push([frame.time, value]);
                 }
             }
+        }
+        for (series, lane) in self.lanes.iter_mut().zip(&frame.lanes) {
+            let Some(rain) = lane.as_ref().and_then(|l| l.rain.as_ref()) else {
+                continue;
+            };
+            series.global_mean.push([frame.time, rain.global_mean]);
+            series.wet.push([frame.time, 100.0 * rain.wet_fraction]);
         }
         if let Some(before) = self.read.last()
             && before.index >= 3
@@ -99,6 +118,10 @@ fn describe_change(before: &FrameSet, after: &FrameSet) -> String {
     let (ga, gb) = (&a.guidance, &b.guidance);
     say(ga.strength != gb.strength, format!("λ {:.2}", gb.strength));
     say(ga.history != gb.history, format!("m {}", gb.history));
+    say(
+        ga.season != gb.season,
+        if gb.season { "with date" } else { "no date" }.to_owned(),
+    );
     say(
         ga.discriminator != gb.discriminator,
         super::words::discriminator(gb.discriminator).to_owned(),
@@ -139,6 +162,40 @@ pub fn decimate(points: &[[f64; 2]], columns: usize) -> Vec<[f64; 2]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn frames(range: std::ops::Range<usize>) -> Vec<Arc<FrameSet>> {
+        let settings = Arc::new(crate::rollout::settings::Settings::default());
+        let frame = |index| FrameSet {
+            index,
+            time: index as f64,
+            date: None,
+            lanes: [const { None }; 4],
+            settings: Arc::clone(&settings),
+            generation: 1,
+            seconds: 0.1,
+        };
+        range.map(|i| Arc::new(frame(i))).collect()
+    }
+
+    #[test]
+    fn points_of_frames_that_left_the_memory_stay() {
+        let all = frames(0..30);
+        let archive = |from: usize, to: usize| Archive {
+            frames: all[from..to].to_vec(),
+            epoch: 1,
+            ..Archive::default()
+        };
+        let mut series = Series::default();
+        series.update(&archive(0, 20));
+        series.lanes[0].std.push([0.0, 1.0]);
+        series.update(&archive(8, 25));
+        assert_eq!((series.lanes[0].std.len(), series.read.len()), (1, 17));
+        // Frames made anew after going back, and a new rollout, begin from nothing.
+        let mut other = archive(8, 12);
+        other.frames.extend(frames(12..15));
+        series.update(&other);
+        assert!(series.lanes[0].std.is_empty());
+    }
 
     #[test]
     fn decimation_keeps_extremes() {

@@ -5,7 +5,7 @@ use crate::rollout::settings::{RolloutSpec, Settings};
 use crate::rollout::worker::Worker;
 
 /// The window's view of a worker. Every call is cheap: none waits for a computation.
-pub trait RolloutSource {
+pub trait RolloutSource: Send {
     /// Publishes new settings and returns their generation number.
     fn set_settings(&mut self, settings: Settings) -> u64;
     /// Sends a command.
@@ -54,6 +54,18 @@ impl RolloutSource for Worker {
     }
 }
 
-/// Starts a source; called once at the start and again after a fatal error.
-/// With an archive it goes on from those frames.
-pub type Launch = Box<dyn Fn(Settings, RolloutSpec, Option<Archive>) -> Box<dyn RolloutSource>>;
+/// What a source is started with.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// Model name or folder; `None` = the one that opens when none is asked for.
+    pub model: Option<String>,
+    /// Settings of guidance, sampler and lanes.
+    pub settings: Settings,
+    /// Seed, members, start.
+    pub spec: RolloutSpec,
+    /// Frames to go on from.
+    pub resume: Option<Archive>,
+}
+
+/// Starts a source; called at the start, for another model, and after a fatal error.
+pub type Launch = Box<dyn Fn(Start) -> Box<dyn RolloutSource>>;

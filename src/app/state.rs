@@ -4,17 +4,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::error::UserError;
-use crate::render::{Look, View};
+use crate::render::globe::Rows;
+use crate::render::{Projection, View};
 use crate::rollout::frame::{FrameSet, LaneFrame};
 use crate::rollout::protocol::{Archive, Command, Event, ModelFacts, Progress};
 use crate::rollout::settings::{DiscriminatorKind, LaneKind, RolloutSpec};
 
 use super::files::Files;
+use super::globe_lines::GlobeLines;
 use super::notices::Notices;
 use super::playback::{Order, Playback};
 use super::prefs::Prefs;
+use super::rain_files::RainDialog;
 use super::series::Series;
-use super::source::{Launch, RolloutSource};
+use super::source::{Launch, RolloutSource, Start};
 
 /// A lane that was stopped.
 #[derive(Debug, Clone)]
@@ -27,17 +30,23 @@ pub struct BlowUp {
 
 /// State of the window.
 pub struct State {
-    launch: Launch,
-    source: Box<dyn RolloutSource>,
+    pub(super) launch: Launch,
+    pub(super) source: Box<dyn RolloutSource>,
     /// What persists.
     pub prefs: Prefs,
     /// Whether the settings come from an earlier run (then the model's suggestion does not overwrite them).
-    restored: bool,
+    pub(super) restored: bool,
     /// Facts about the model, once it is loaded.
     pub facts: Option<Arc<ModelFacts>>,
+    /// Rows and columns of the globe in each projection, for the shader; shared, so that they are uploaded once.
+    pub rows: Vec<Arc<Rows>>,
+    /// Coastlines and graticule as they lie on the screen.
+    pub globe_lines: GlobeLines,
     /// Frames.
     pub archive: Archive,
-    version: (u64, u64),
+    pub(super) version: (u64, u64),
+    /// The frame shown, if it lies on disk.
+    from_disk: Option<Arc<FrameSet>>,
     /// What the worker does.
     pub progress: Progress,
     /// Generation of the settings published last.
@@ -46,13 +55,15 @@ pub struct State {
     pub blow_ups: [Option<BlowUp>; 4],
     /// Which frame is shown.
     pub play: Playback,
-    ran: bool,
+    pub(super) ran: bool,
     /// What part of the box is seen, in all lanes.
     pub view: View,
     /// Cell under the pointer, and the lane it is in.
     pub hover: Option<(LaneKind, usize, usize)>,
     /// Cell that is followed.
     pub pin: Option<(usize, usize)>,
+    /// What the autocorrelation of rain is taken of.
+    pub acf_of: super::plots::rain_time::Of,
     /// Member shown.
     pub member: usize,
     /// Time series.
@@ -61,6 +72,8 @@ pub struct State {
     pub notices: Notices,
     /// Dialogs and typed paths.
     pub files: Files,
+    /// A person's files of precipitation, before they are used.
+    pub rain: RainDialog,
     /// Whether the help sheet is open.
     pub help_open: bool,
     /// Where the scrub bar lies, for the scripted run.
@@ -70,7 +83,7 @@ pub struct State {
     /// A row without values, for lanes that were off; one array, so that it is uploaded once.
     pub blank: Arc<[f32]>,
     /// Seconds since an error during which the worker has not run; `None` when there is nothing to wait for.
-    idle_since_error: Option<f32>,
+    pub(super) idle_since_error: Option<f32>,
 }
 
 impl State {
@@ -80,7 +93,12 @@ impl State {
         if start.is_some() {
             prefs.spec.start_file = start;
         }
-        let mut source = launch(prefs.settings.clone(), prefs.spec.clone(), None);
+        let mut source = launch(Start {
+            model: prefs.model.clone(),
+            settings: prefs.settings.clone(),
+            spec: prefs.spec.clone(),
+            resume: None,
+        });
         source.send(Command::Run);
         let mut play = Playback::default();
         play.restart();
@@ -91,8 +109,11 @@ impl State {
             prefs,
             restored,
             facts: None,
+            rows: Vec::new(),
+            globe_lines: GlobeLines::default(),
             archive: Archive::default(),
             version: (u64::MAX, u64::MAX),
+            from_disk: None,
             progress: Progress::default(),
             generation: 0,
             blow_ups: Default::default(),
@@ -101,10 +122,12 @@ impl State {
             view: View::default(),
             hover: None,
             pin: None,
+            acf_of: Default::default(),
             member: 0,
             series: Series::default(),
             notices: Notices::default(),
             files,
+            rain: RainDialog::default(),
             help_open: false,
             scrub_rect: egui::Rect::NOTHING,
             software: None,
@@ -122,6 +145,9 @@ impl State {
         }
         let version = self.source.archive_version();
         if version != self.version {
+            if version.0 != self.version.0 {
+                self.from_disk = None;
+            }
             self.archive = self.source.archive();
             self.version = version;
             self.series.update(&self.archive);
@@ -130,6 +156,7 @@ impl State {
         self.follow_worker(failed, dt_secs);
         let (order, more) = self.play.advance(dt_secs, self.prefs.speed, self.last());
         self.obey(order);
+        self.fetch_shown();
         more || self.idle_since_error.is_some()
     }
 
@@ -145,6 +172,12 @@ impl State {
                     }
                 }
                 self.blank = vec![f32::NAN; facts.shape.1].into();
+                self.rows = match &facts.globe {
+                    Some(g) => Projection::ALL
+                        .map(|p| Arc::new(Rows::of(&g.grid, p)))
+                        .to_vec(),
+                    None => Vec::new(),
+                };
                 self.facts = Some(facts);
                 self.blow_ups = Default::default();
             }
@@ -201,16 +234,10 @@ impl State {
     /// A new worker with the same settings and frames, after a fatal error.
     pub fn start_again(&mut self) {
         let kept = (!self.archive.frames.is_empty()).then(|| self.archive.clone());
-        self.source = (self.launch)(self.prefs.settings.clone(), self.prefs.spec.clone(), kept);
-        self.notices.fatal = None;
-        self.version = (u64::MAX, u64::MAX);
-        self.generation = 0;
-        self.ran = false;
-        self.begin();
-        self.source.send(Command::Run);
+        self.launch_source(kept);
     }
 
-    fn begin(&mut self) {
+    pub(super) fn begin(&mut self) {
         self.blow_ups = Default::default();
         self.play.restart();
         self.member = self.member.min(self.prefs.spec.members.saturating_sub(1));
@@ -222,13 +249,6 @@ impl State {
         self.ran = false;
         self.source.send(Command::Restart(self.prefs.spec.clone()));
         self.source.send(Command::Run);
-    }
-
-    /// Starts a new rollout from a file.
-    pub fn restart_from(&mut self, path: PathBuf) {
-        self.files.start_path = path.display().to_string();
-        self.prefs.spec.start_file = Some(path);
-        self.restart();
     }
 
     /// Tells the worker the settings. They act on its next solver step.
@@ -260,8 +280,13 @@ impl State {
         self.play = Playback::default();
     }
 
-    /// First and last kept frame.
+    /// First and last kept frame; the first ones of a long run lie on disk.
     pub fn first(&self) -> usize {
+        self.archive.oldest()
+    }
+
+    /// First frame in memory.
+    pub fn first_in_memory(&self) -> usize {
         self.archive.frames.first().map_or(0, |f| f.index)
     }
 
@@ -273,12 +298,32 @@ impl State {
     /// The frame shown.
     pub fn shown(&self) -> Option<&Arc<FrameSet>> {
         let index = self.play.shown(self.first(), self.last());
+        let on_disk = self.from_disk.as_ref();
         self.frame(index)
+            .or(on_disk.filter(|f| f.index == index && index < self.first_in_memory()))
     }
 
-    /// A kept frame by its number.
+    /// Reads the frame that is to be shown, if it lies on disk: after everything that moves through time.
+    pub fn fetch_shown(&mut self) {
+        let index = self.play.shown(self.first(), self.last());
+        if index >= self.first_in_memory() {
+            self.from_disk = None;
+        } else if self.from_disk.as_ref().is_none_or(|f| f.index != index) {
+            self.from_disk = self.archive.load(index);
+        }
+    }
+
+    /// A frame in memory by its number.
     pub fn frame(&self, index: usize) -> Option<&Arc<FrameSet>> {
-        self.archive.frames.get(index.checked_sub(self.first())?)
+        let at = index.checked_sub(self.first_in_memory())?;
+        self.archive.frames.get(at)
+    }
+
+    /// Time of a frame, kept or not.
+    pub fn time_of(&self, index: usize) -> f64 {
+        let step = self.facts.as_ref().map_or(1.0, |f| f.frame_interval);
+        let known = self.archive.frames.first();
+        known.map_or(0.0, |f| f.time + (index as f64 - f.index as f64) * step)
     }
 
     /// Values of the member shown, in a lane of a frame.
@@ -300,17 +345,6 @@ impl State {
         self.facts
             .as_ref()
             .map_or((0, 0), |f| (f.shape.1, f.shape.0))
-    }
-
-    /// How values become colours.
-    pub fn look(&self, dark: bool) -> Look {
-        Look {
-            map: self.prefs.map(dark),
-            range: self
-                .prefs
-                .range(self.facts.as_ref().map_or(1.0, |f| f.data_std)),
-            smooth: self.prefs.smooth,
-        }
     }
 
     /// Suggested and usable strength of the discriminator in use.

@@ -8,7 +8,9 @@ use egui::{Frame, Margin, Panel, Ui};
 use crate::error::UserError;
 
 use super::actions;
-use super::panels::{controls, diagnostics, help, status, timeline, top_bar, viewport};
+use super::panels::{
+    controls, diagnostics, help, model_menu, rain_dialog, status, timeline, top_bar, viewport,
+};
 use super::playback::BASE_RATE;
 use super::prefs;
 use super::saving;
@@ -61,9 +63,12 @@ impl EddyApp {
             let wait = 1.0 / (BASE_RATE * state.prefs.speed);
             ctx.request_repaint_after(Duration::from_secs_f32(wait.min(0.1)));
         }
-        state.poll_files();
-        for path in dropped(&ctx) {
-            state.restart_from(path);
+        state.poll_files(&ctx);
+        let dropped = dropped(&ctx);
+        match dropped.first() {
+            Some(folder) if folder.is_dir() => state.open_folder(&folder.display().to_string()),
+            Some(_) => state.start_from(&ctx, dropped),
+            None => {}
         }
         actions::keyboard(&ctx, state);
 
@@ -91,6 +96,7 @@ impl EddyApp {
             .show_separator_line(false)
             .frame(frame(12, 0))
             .show(ui, |ui| timeline::show(ui, state));
+        state.fetch_shown();
         Panel::left("controls")
             .exact_size(232.0)
             .resizable(false)
@@ -107,6 +113,8 @@ impl EddyApp {
 
         help::sheet(&ctx, state);
         saving::window(&ctx, state);
+        model_menu::window(&ctx, state);
+        rain_dialog::window(&ctx, state);
         state.notices.list(&ctx);
         state.notices.show(&ctx, 76.0 + GRID);
         if state.notices.fatal_card(&ctx) {
@@ -140,7 +148,6 @@ fn dropped(ctx: &egui::Context) -> Vec<std::path::PathBuf> {
             .iter()
             .map(|f| f.path().to_owned())
             .filter(|p| !p.as_os_str().is_empty())
-            .take(1)
             .collect()
     })
 }

@@ -1,7 +1,10 @@
 //! Names of settings as the window writes them.
 
+use crate::render::projection::half_turn;
 use crate::rollout::frame::FrameSet;
 use crate::rollout::settings::{DiscriminatorKind, LaneKind, Settings, Solver, Start};
+
+use super::widgets::number;
 
 /// Short name of a solver.
 pub fn solver(solver: Solver) -> &'static str {
@@ -22,7 +25,8 @@ pub fn discriminator(kind: DiscriminatorKind) -> &'static str {
 
 /// What made a frame of a lane: the line beside the lane's name.
 pub fn made_by(kind: LaneKind, frame: &FrameSet) -> String {
-    if frame.index <= 3 {
+    let recorded = kind == LaneKind::Truth && frame.date.is_some();
+    if frame.index <= 3 && !recorded {
         return "start frame".to_owned();
     }
     let Settings {
@@ -34,7 +38,11 @@ pub fn made_by(kind: LaneKind, frame: &FrameSet) -> String {
     };
     let how = format!("{} {}{warm}", solver(sampler.solver), sampler.steps);
     match kind {
-        LaneKind::Truth => "solver".to_owned(),
+        LaneKind::Truth => match frame.lanes[kind.index()].as_ref().and_then(|l| l.recorded) {
+            Some(date) => format!("recorded {date}"),
+            None if frame.date.is_some() => "recorded".to_owned(),
+            None => "solver".to_owned(),
+        },
         LaneKind::Unconditional => format!("λ 0 · {how}"),
         LaneKind::Guided => format!(
             "λ {:.2} · m {} · {how}",
@@ -44,6 +52,54 @@ pub fn made_by(kind: LaneKind, frame: &FrameSet) -> String {
     }
 }
 
+/// Months, for sentences.
+pub const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
+/// Three letters of a month, 1..=12.
+pub fn month_short(month: u8) -> &'static str {
+    &MONTHS[usize::from(month.clamp(1, 12)) - 1][..3]
+}
+
+/// An amount of rain in mm/day, with the decimals that mean something.
+pub fn amount(value: f64) -> String {
+    let decimals = match value {
+        v if v >= 99.95 => 0,
+        v if v >= 9.995 => 1,
+        _ => 2,
+    };
+    number(value, decimals)
+}
+
+/// A place on the globe ("42.5° N 12.0° E").
+pub fn place(lon: f64, lat: f64) -> String {
+    let lon = half_turn(lon);
+    let side = |v: f64, plus: &'static str, minus: &'static str| match v {
+        v if v > 0.049 => plus,
+        v if v < -0.049 => minus,
+        _ => "",
+    };
+    format!(
+        "{:.1}°{} {:.1}°{}",
+        lat.abs(),
+        side(lat, " N", " S"),
+        lon.abs(),
+        side(lon, " E", " W")
+    )
+}
+
 /// Short name of a lane, for the ends of lines.
 pub fn lane(kind: LaneKind) -> &'static str {
     match kind {
@@ -51,5 +107,20 @@ pub fn lane(kind: LaneKind) -> &'static str {
         LaneKind::Unconditional => "uncond.",
         LaneKind::Guided => "guided",
         LaneKind::Forecaster => "forecaster",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_and_amounts() {
+        assert_eq!(place(348.75, -42.46), "42.5° S 11.2° W");
+        assert_eq!(place(0.0, 0.0), "0.0° 0.0°");
+        assert_eq!(
+            (amount(0.123), amount(12.34), amount(123.4)),
+            ("0.12".into(), "12.3".into(), "123".into())
+        );
     }
 }

@@ -47,11 +47,16 @@ impl Canvas {
         }
     }
 
-    /// Copies an RGBA image with its upper left corner at `(x, y)`.
+    /// Puts an RGBA image with its upper left corner at `(x, y)` over what is there.
     pub fn image(&mut self, x: i64, y: i64, width: usize, rgba: &[u8]) {
         for (i, p) in rgba.chunks_exact(4).enumerate() {
             let (column, row) = ((i % width) as i64, (i / width) as i64);
-            self.blend(x + column, y + row, [p[0], p[1], p[2]], 1.0);
+            self.blend(
+                x + column,
+                y + row,
+                [p[0], p[1], p[2]],
+                f32::from(p[3]) / 255.0,
+            );
         }
     }
 

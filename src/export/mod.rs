@@ -8,7 +8,8 @@ pub mod canvas;
 pub mod picture;
 mod png_file;
 mod recipe;
+mod strokes;
 pub mod text;
 
 pub use png_file::{read_recipe, save_picture};
-pub use recipe::Recipe;
+pub use recipe::{GlobeRecipe, Recipe};

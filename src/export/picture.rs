@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::render::{Look, View, cpu};
+use crate::render::globe::{self, Rows};
+use crate::render::{GlobeView, Look, Projection, View, cpu, lines, ticks};
 
 use super::canvas::{Canvas, Rgb};
+use super::strokes;
 use super::text::Typeface;
 
 /// One lane of the picture.
@@ -65,29 +67,83 @@ pub struct Picture {
     pub caption: String,
     /// Surroundings.
     pub paper: Paper,
-    /// Pixels a side of a lane.
+    /// Width of a lane, pixels.
     pub side: usize,
+    /// The globe, if the lanes lie on it.
+    pub globe: Option<GlobePicture>,
+}
+
+/// How the globe is drawn.
+#[derive(Debug, Clone)]
+pub struct GlobePicture {
+    /// Where the rows and columns lie.
+    pub rows: Arc<Rows>,
+    /// What is seen.
+    pub view: GlobeView,
+    /// Coastlines.
+    pub coast: bool,
+    /// Meridians and parallels.
+    pub graticule: bool,
+    /// Lines for dark surroundings.
+    pub dark: bool,
+}
+
+/// Where the lanes lie.
+struct Layout {
+    columns: i64,
+    /// Width and height of a lane without its title.
+    size: (i64, i64),
+    margin: i64,
+    gap: i64,
+    title: i64,
+}
+
+impl Layout {
+    /// Upper left corner of a lane's picture.
+    fn corner(&self, index: usize) -> (i64, i64) {
+        let (column, row) = (index as i64 % self.columns, index as i64 / self.columns);
+        let x = self.margin + column * (self.size.0 + self.gap);
+        let y = self.margin + self.title + row * (self.size.1 + self.title + self.gap);
+        (x, y)
+    }
 }
 
 impl Picture {
     /// Draws it.
     pub fn draw(&self) -> Canvas {
-        let unit = self.side as f32 / 512.0;
+        let unit = self.side as f32 / if self.globe.is_some() { 720.0 } else { 512.0 };
         let px = |v: f32| (v * unit).round() as i64;
-        let (margin, gap, title, foot, bar) = (px(32.0), px(16.0), px(40.0), px(44.0), px(110.0));
         let face = Typeface::default();
+        let count = self.panels.len().max(1) as i64;
+        // Wide pictures stand one below the other.
+        let (columns, high) = match &self.globe {
+            Some(g) => {
+                let high = self.side as f64 / g.view.projection.aspect();
+                (1 + i64::from(count > 3), high.round() as i64)
+            }
+            None => (count, self.side as i64),
+        };
+        let layout = Layout {
+            columns,
+            size: (self.side as i64, high),
+            margin: px(32.0),
+            gap: px(16.0),
+            title: px(40.0),
+        };
         // The name of the quantity stands above the bar, however long it is.
         let label = face.width(&self.bar_label(), 16.0 * unit).ceil() as i64;
-        let bar = bar.max(label);
-        let side = self.side as i64;
-        let count = self.panels.len().max(1) as i64;
-        let width = 2 * margin + count * side + (count - 1) * gap + gap + bar;
-        let height = 2 * margin + title + side + foot;
+        let bar = px(110.0).max(label);
+        let (right, bottom) = layout.corner((count - 1) as usize);
+        let (right, bottom) = match columns {
+            2 => (layout.corner(1).0 + layout.size.0, bottom + high),
+            _ => (right + layout.size.0, bottom + high),
+        };
+        let width = right + layout.gap + bar + layout.margin;
+        let height = bottom + px(44.0) + layout.margin;
         let mut canvas = Canvas::new(width as usize, height as usize, self.paper.background);
-        let top = margin + title;
         for (i, panel) in self.panels.iter().enumerate() {
-            let x = margin + i as i64 * (side + gap);
-            let base = (top - px(14.0)) as f32;
+            let (x, y) = layout.corner(i);
+            let base = (y - px(14.0)) as f32;
             let end = canvas.text(
                 &face,
                 22.0 * unit,
@@ -104,26 +160,62 @@ impl Picture {
                 self.paper.weak,
                 &panel.made_by,
             );
-            let rgba = cpu::rasterise(
-                &panel.values,
-                panel.size,
-                &self.view,
-                &self.look,
-                (self.side, self.side),
-            );
-            canvas.image(x, top, self.side, &rgba);
+            self.lane(&mut canvas, panel, (x, y), high as usize, unit);
         }
-        let bar_x = margin + count * (side + gap);
-        self.color_bar(&mut canvas, &face, (bar_x, top), side, unit);
+        let top = layout.corner(0).1;
+        self.color_bar(
+            &mut canvas,
+            &face,
+            (right + layout.gap, top),
+            bottom - top,
+            unit,
+        );
         canvas.text(
             &face,
             18.0 * unit,
-            margin as f32,
-            (top + side + px(32.0)) as f32,
+            layout.margin as f32,
+            (bottom + px(32.0)) as f32,
             self.paper.weak,
             &self.caption,
         );
         canvas
+    }
+
+    /// One lane with its upper left corner at `(x, y)`.
+    fn lane(&self, canvas: &mut Canvas, panel: &Panel, (x, y): (i64, i64), high: usize, unit: f32) {
+        let size = (self.side, high);
+        let Some(g) = &self.globe else {
+            let rgba = cpu::rasterise(&panel.values, panel.size, &self.view, &self.look, size);
+            canvas.image(x, y, self.side, &rgba);
+            return;
+        };
+        let rgba = globe::rasterise(&panel.values, &g.rows, &g.view, &self.look, size);
+        canvas.image(x, y, self.side, &rgba);
+        let area = (x, y, self.side, high);
+        let pixels = (self.side as f32, high as f32);
+        let (coast, graticule) = lines::pens(g.dark);
+        let mut stroke = |paths: &[lines::Path], grey: u8, alpha: u8, width: f32| {
+            let alpha = f32::from(alpha) / 255.0;
+            strokes::draw(canvas, area, paths, width * unit, [grey; 3], alpha);
+        };
+        if g.graticule {
+            let paths = lines::in_picture(&lines::graticule(), &g.view, pixels, 0.0);
+            stroke(&paths, graticule.line, graticule.alpha, graticule.width);
+        }
+        if g.coast {
+            let paths = lines::in_picture(lines::coastlines(), &g.view, pixels, 0.6);
+            let (grey, alpha, width) = coast.halo;
+            stroke(&paths, grey, alpha, width);
+            stroke(&paths, coast.line, coast.alpha, coast.width);
+        }
+        if g.view.projection != Projection::Equirectangular {
+            stroke(
+                &[lines::edge(&g.view)],
+                graticule.line,
+                graticule.alpha,
+                1.0,
+            );
+        }
     }
 
     fn bar_label(&self) -> String {
@@ -138,15 +230,26 @@ impl Picture {
         side: i64,
         unit: f32,
     ) {
-        let range = self.look.range;
         let bar_width = (18.0 * unit).round() as i64;
+        // Dry cells have a colour of their own, below the others.
+        let dry = (22.0 * unit).round() as i64;
+        let side = match &self.look.rain {
+            Some(rain) => {
+                let (patch, y) = ((12.0 * unit).round() as i64, top + side);
+                canvas.rect(x, y - patch, bar_width, patch, self.paper.weak);
+                canvas.rect(x + 1, y - patch + 1, bar_width - 2, patch - 2, rain.dry);
+                let at = ((x + bar_width) as f32 + 9.0 * unit, y as f32 - 0.5 * unit);
+                canvas.text(face, 16.0 * unit, at.0, at.1, self.paper.text, "dry");
+                side - dry
+            }
+            None => side,
+        };
         for row in 0..side {
             let t = 1.0 - (row as f32 + 0.5) / side as f32;
-            let value = range.lo + t * (range.hi - range.lo);
-            canvas.rect(x, top + row, bar_width, 1, cpu::color_of(value, &self.look));
+            canvas.rect(x, top + row, bar_width, 1, self.look.color_at(t));
         }
         let size = 16.0 * unit;
-        for (t, value) in ticks(range.lo, range.hi) {
+        for (t, value) in ticks::of(&self.look) {
             let y = top as f32 + (1.0 - t) * side as f32;
             let line = y.round().clamp(top as f32, (top + side - 1) as f32) as i64;
             canvas.rect(
@@ -173,46 +276,10 @@ impl Picture {
     }
 }
 
-/// Five ticks of a colour bar: place in 0..=1 and label.
-pub fn ticks(lo: f32, hi: f32) -> Vec<(f32, String)> {
-    let step = (hi - lo) / 4.0;
-    let decimals = if step >= 10.0 || step.fract() == 0.0 {
-        0
-    } else if (step * 10.0).fract().abs() < 1e-4 {
-        1
-    } else {
-        2
-    };
-    (0..5)
-        .map(|i| {
-            let t = i as f32 / 4.0;
-            let value = lo + t * (hi - lo);
-            let digits = format!("{:.decimals$}", value.abs());
-            let sign = if value < 0.0 && digits.bytes().any(|b| (b'1'..=b'9').contains(&b)) {
-                "−"
-            } else {
-                ""
-            };
-            (t, format!("{sign}{digits}"))
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::render::{ColorMap, ValueRange};
-
-    #[test]
-    fn labels_of_the_colour_bar() {
-        let labels = |lo, hi| ticks(lo, hi).into_iter().map(|t| t.1).collect::<Vec<_>>();
-        assert_eq!(labels(-10.0, 10.0), ["−10", "−5", "0", "5", "10"]);
-        assert_eq!(
-            labels(-1.5, 1.5),
-            ["−1.50", "−0.75", "0.00", "0.75", "1.50"]
-        );
-        assert_eq!(labels(0.0, 2.0), ["0.0", "0.5", "1.0", "1.5", "2.0"]);
-    }
 
     #[test]
     fn the_frames_are_in_the_picture() {
@@ -225,16 +292,13 @@ mod tests {
                 size: (4, 4),
             }],
             view: View::default(),
-            look: Look {
-                map: ColorMap::Gray,
-                range: ValueRange::symmetric(1.0),
-                smooth: false,
-            },
+            look: Look::plain(ColorMap::Gray, ValueRange::symmetric(1.0), false),
             quantity: "vorticity".into(),
             units: "1/T".into(),
             caption: "frame 7".into(),
             paper: Paper::DARK,
             side: 256,
+            globe: None,
         };
         let canvas = picture.draw();
         let white = canvas

@@ -87,11 +87,7 @@ mod tests {
     use crate::render::{ColorMap, Look, ValueRange, View};
 
     fn example() -> (Picture, Recipe) {
-        let look = Look {
-            map: ColorMap::Vik,
-            range: ValueRange::symmetric(10.0),
-            smooth: false,
-        };
+        let look = Look::plain(ColorMap::Vik, ValueRange::symmetric(10.0), false);
         let picture = Picture {
             panels: vec![Panel {
                 title: "Truth".into(),
@@ -107,6 +103,7 @@ mod tests {
             caption: "frame 4, λ = 1".into(),
             paper: Paper::LIGHT,
             side: 96,
+            globe: None,
         };
         let recipe = Recipe {
             program: "eddyscope".into(),
@@ -122,6 +119,7 @@ mod tests {
             color_map: look.map,
             range: look.range,
             view: picture.view,
+            globe: None,
         };
         (picture, recipe)
     }

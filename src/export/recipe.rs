@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::Date;
 use crate::error::{Result, UserError};
-use crate::render::{ColorMap, ValueRange, View};
+use crate::render::{ColorMap, GlobeView, Scale, ValueRange, View};
 use crate::rollout::settings::{RolloutSpec, Settings};
 
 /// What made a picture.
@@ -35,6 +36,28 @@ pub struct Recipe {
     pub range: ValueRange,
     /// What part of the box is seen.
     pub view: View,
+    /// What belongs to the globe.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub globe: Option<GlobeRecipe>,
+}
+
+/// What made a picture of the globe.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GlobeRecipe {
+    /// Date of the frame.
+    pub date: Option<Date>,
+    /// Recording that gave the start and the truth lane.
+    pub recording: String,
+    /// Projection and what is seen.
+    pub view: GlobeView,
+    /// Scale of the colours.
+    pub scale: Scale,
+    /// Coastlines.
+    pub coast: bool,
+    /// Meridians and parallels.
+    pub graticule: bool,
+    /// The last colour of the map is that of the smallest amount.
+    pub flipped: bool,
 }
 
 impl Recipe {

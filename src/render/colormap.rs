@@ -16,22 +16,26 @@ pub enum ColorMap {
     Batlow,
     /// Sequential, grey.
     Gray,
+    /// Sequential, dark blue - green - cream: for amounts of rain.
+    Navia,
 }
 
 static BERLIN: &[u8; 768] = include_bytes!("../../assets/colormaps/berlin.rgb");
 static VIK: &[u8; 768] = include_bytes!("../../assets/colormaps/vik.rgb");
 static RDBU: &[u8; 768] = include_bytes!("../../assets/colormaps/rdbu.rgb");
 static BATLOW: &[u8; 768] = include_bytes!("../../assets/colormaps/batlow.rgb");
+static NAVIA: &[u8; 768] = include_bytes!("../../assets/colormaps/navia.rgb");
 static GRAY: &[u8; 768] = include_bytes!("../../assets/colormaps/grayC.rgb");
 
 impl ColorMap {
     /// All maps, in the order in which they are offered.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Berlin,
         Self::Vik,
         Self::RdBu,
         Self::Batlow,
         Self::Gray,
+        Self::Navia,
     ];
 
     /// Name in the window and in files.
@@ -42,6 +46,7 @@ impl ColorMap {
             Self::RdBu => "blue-white-red",
             Self::Batlow => "batlow",
             Self::Gray => "grey",
+            Self::Navia => "navia",
         }
     }
 
@@ -53,6 +58,7 @@ impl ColorMap {
             Self::RdBu => "zero is white; colour-blind safe",
             Self::Batlow => "from low to high, even in lightness",
             Self::Gray => "from low to high, without colour",
+            Self::Navia => "from low to high, blue to cream; colour-blind safe",
         }
     }
 
@@ -69,6 +75,7 @@ impl ColorMap {
             Self::RdBu => RDBU,
             Self::Batlow => BATLOW,
             Self::Gray => GRAY,
+            Self::Navia => NAVIA,
         }
     }
 
@@ -120,7 +127,7 @@ mod tests {
 
     #[test]
     fn sequential_maps_rise_in_lightness() {
-        for map in [ColorMap::Batlow, ColorMap::Gray] {
+        for map in ColorMap::ALL.into_iter().filter(|m| !m.is_diverging()) {
             let steps: Vec<f64> = (0..=255u8)
                 .step_by(15)
                 .map(|i| luminance(map.entry(i)))

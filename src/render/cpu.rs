@@ -7,8 +7,10 @@ pub fn color_of(value: f32, look: &Look) -> [u8; 3] {
     if !value.is_finite() {
         return [128, 128, 128];
     }
-    let t = ((value - look.range.lo) * look.range.inverse_width()).clamp(0.0, 1.0);
-    look.map.entry((t * 255.0 + 0.5).floor() as u8)
+    match &look.rain {
+        Some(rain) if value < rain.dry_below => rain.dry,
+        _ => look.color_at(look.place(value)),
+    }
 }
 
 /// Value of a periodic field at `place` (in cells, x to the right, y upwards): the nearest cell, or bilinear between
@@ -69,11 +71,7 @@ mod tests {
     use crate::render::{ColorMap, ValueRange};
 
     fn look(smooth: bool) -> Look {
-        Look {
-            map: ColorMap::Gray,
-            range: ValueRange::symmetric(1.0),
-            smooth,
-        }
+        Look::plain(ColorMap::Gray, ValueRange::symmetric(1.0), smooth)
     }
 
     #[test]

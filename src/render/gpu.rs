@@ -6,7 +6,9 @@
 
 use std::sync::Arc;
 
-use super::{ColorMap, Look};
+use super::globe::Rows;
+use super::tone::KNOTS;
+use super::{ColorMap, GlobeView, Look, Projection};
 
 /// Source of the shader, also for the tests.
 pub const SHADER: &str = include_str!("../../shaders/field.wgsl");
@@ -22,7 +24,60 @@ pub struct Params {
     smooth: u32,
     y_up: u32,
     linear_target: u32,
-    pad: [u32; 3],
+    projection: u32,
+    tone: u32,
+    flip: u32,
+    centre: f32,
+    west: f32,
+    dry_below: f32,
+    knot_count: u32,
+    dry: [f32; 4],
+    knots: [[f32; 4]; KNOTS],
+}
+
+impl Params {
+    fn new(drawing: &Drawing, linear_target: bool) -> Self {
+        let look = &drawing.look;
+        let mut params = Self {
+            origin: drawing.origin,
+            span: drawing.span,
+            lo: look.range.lo,
+            inverse_width: look.range.inverse_width(),
+            smooth: u32::from(look.smooth),
+            y_up: u32::from(drawing.y_up),
+            linear_target: u32::from(linear_target),
+            ..bytemuck::Zeroable::zeroed()
+        };
+        if let Some(globe) = &drawing.globe {
+            params.projection = match globe.rows.projection {
+                Projection::Equirectangular => 1,
+                Projection::EqualEarth => 2,
+            };
+            params.centre = globe.view.lon as f32;
+            params.west = globe.rows.west;
+        }
+        if let Some(rain) = &look.rain {
+            params.tone = 1 + u32::from(rain.tone.log);
+            params.flip = u32::from(rain.flip);
+            params.dry_below = rain.dry_below;
+            let [r, g, b] = rain.dry.map(|c| f32::from(c) / 255.0);
+            params.dry = [r, g, b, 1.0];
+            params.knot_count = rain.tone.knots().len() as u32;
+            for (slot, [x, t]) in params.knots.iter_mut().zip(rain.tone.knots()) {
+                *slot = [*x, *t, 0.0, 0.0];
+            }
+        }
+        params
+    }
+}
+
+/// The globe that a drawing shows.
+#[derive(Debug, Clone)]
+pub struct OnGlobe {
+    /// Where the rows and columns lie.
+    pub rows: Arc<Rows>,
+    /// Projection and what is seen of it.
+    pub view: GlobeView,
 }
 
 /// What a slot shows: small values and shared arrays.
@@ -32,19 +87,45 @@ pub struct Drawing {
     pub rows: Vec<(u32, Arc<[f32]>)>,
     /// Columns and rows of the texture.
     pub size: (u32, u32),
-    /// Lower left corner (or upper left, if not `y_up`) of what is seen, in cells.
+    /// Lower left corner (or upper left, if not `y_up`) of what is seen, in cells; on the globe, on its map.
     pub origin: [f32; 2],
-    /// Extent of what is seen, in cells.
+    /// Extent of what is seen, in the same unit.
     pub span: [f32; 2],
     /// Whether row 0 is at the bottom.
     pub y_up: bool,
     /// How values become colours.
     pub look: Look,
+    /// Projection of the cells, if they lie on the globe.
+    pub globe: Option<OnGlobe>,
+}
+
+impl Drawing {
+    /// A whole frame on the globe.
+    pub fn on_globe(
+        values: Arc<[f32]>,
+        nx: usize,
+        rows: Arc<Rows>,
+        view: GlobeView,
+        look: Look,
+    ) -> Self {
+        let (origin, span) = view.window();
+        Self {
+            size: (nx as u32, (values.len() / nx.max(1)) as u32),
+            rows: vec![(0, values)],
+            origin: origin.map(|v| v as f32),
+            span: span.map(|v| v as f32),
+            y_up: true,
+            look,
+            globe: Some(OnGlobe { rows, view }),
+        }
+    }
 }
 
 struct Slot {
     size: (u32, u32),
     map: ColorMap,
+    /// Rows of the globe that the bind group holds.
+    globe: Option<Arc<Rows>>,
     texture: wgpu::Texture,
     uniforms: wgpu::Buffer,
     bind_group: wgpu::BindGroup,
@@ -93,6 +174,7 @@ impl FieldPainter {
                 },
                 texture(1),
                 texture(2),
+                texture(3),
             ],
         });
         let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
@@ -150,11 +232,11 @@ impl FieldPainter {
         while self.slots.len() <= index {
             self.slots.push(None);
         }
-        let fits = self.slots[index]
-            .as_ref()
-            .is_some_and(|s| s.size == drawing.size && s.map == drawing.look.map);
+        let fits = self.slots[index].as_ref().is_some_and(|s| {
+            s.size == drawing.size && s.map == drawing.look.map && s.stands_on(drawing)
+        });
         if !fits {
-            self.slots[index] = self.new_slot(device, drawing);
+            self.slots[index] = self.new_slot(device, queue, drawing);
         }
         let linear_target = self.linear_target;
         let Some(slot) = self.slots[index].as_mut() else {
@@ -163,16 +245,7 @@ impl FieldPainter {
         for (row, values) in &drawing.rows {
             slot.write(queue, *row, values);
         }
-        let params = Params {
-            origin: drawing.origin,
-            span: drawing.span,
-            lo: drawing.look.range.lo,
-            inverse_width: drawing.look.range.inverse_width(),
-            smooth: u32::from(drawing.look.smooth),
-            y_up: u32::from(drawing.y_up),
-            linear_target: u32::from(linear_target),
-            pad: [0; 3],
-        };
+        let params = Params::new(drawing, linear_target);
         if slot.params != Some(params) {
             queue.write_buffer(&slot.uniforms, 0, bytemuck::bytes_of(&params));
             slot.params = Some(params);
@@ -189,7 +262,12 @@ impl FieldPainter {
         pass.draw(0..3, 0..1);
     }
 
-    fn new_slot(&self, device: &wgpu::Device, drawing: &Drawing) -> Option<Slot> {
+    fn new_slot(
+        &self,
+        device: &wgpu::Device,
+        queue: &wgpu::Queue,
+        drawing: &Drawing,
+    ) -> Option<Slot> {
         let map = drawing.look.map;
         let (_, table) = self.tables.iter().find(|(m, _)| *m == map)?;
         let texture = device.create_texture(&wgpu::TextureDescriptor {
@@ -213,6 +291,8 @@ impl FieldPainter {
             mapped_at_creation: false,
         });
         let view = texture.create_view(&Default::default());
+        let globe = drawing.globe.as_ref().map(|g| Arc::clone(&g.rows));
+        let rows = rows_texture(device, queue, globe.as_deref());
         let bind_group = device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: Some("field"),
             layout: &self.layout,
@@ -229,11 +309,16 @@ impl FieldPainter {
                     binding: 2,
                     resource: wgpu::BindingResource::TextureView(table),
                 },
+                wgpu::BindGroupEntry {
+                    binding: 3,
+                    resource: wgpu::BindingResource::TextureView(&rows),
+                },
             ],
         });
         Some(Slot {
             size: drawing.size,
             map,
+            globe,
             texture,
             uniforms,
             bind_group,
@@ -244,6 +329,15 @@ impl FieldPainter {
 }
 
 impl Slot {
+    /// Whether the slot's rows of latitude are the drawing's.
+    fn stands_on(&self, drawing: &Drawing) -> bool {
+        match (&self.globe, &drawing.globe) {
+            (None, None) => true,
+            (Some(a), Some(b)) => Arc::ptr_eq(a, &b.rows),
+            _ => false,
+        }
+    }
+
     /// Writes whole rows starting at `row`, unless the very same array lies there already.
     fn write(&mut self, queue: &wgpu::Queue, row: u32, values: &Arc<[f32]>) {
         let (width, height) = self.size;
@@ -276,6 +370,46 @@ impl Slot {
         );
         *known = Some(Arc::clone(values));
     }
+}
+
+/// Edges of the rows (texture row 0) and their middles (texture row 1) on the map; one texel where there is no globe.
+fn rows_texture(
+    device: &wgpu::Device,
+    queue: &wgpu::Queue,
+    rows: Option<&Rows>,
+) -> wgpu::TextureView {
+    let (mut data, width) = match rows {
+        Some(rows) => (rows.bounds.clone(), rows.bounds.len()),
+        None => (vec![0.0], 1),
+    };
+    data.extend(rows.map_or(&[][..], |r| &r.middles));
+    data.resize(2 * width, 0.0);
+    let size = wgpu::Extent3d {
+        width: width as u32,
+        height: 2,
+        depth_or_array_layers: 1,
+    };
+    let texture = device.create_texture(&wgpu::TextureDescriptor {
+        label: Some("rows of the globe"),
+        size,
+        mip_level_count: 1,
+        sample_count: 1,
+        dimension: wgpu::TextureDimension::D2,
+        format: wgpu::TextureFormat::R32Float,
+        usage: wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::COPY_DST,
+        view_formats: &[],
+    });
+    queue.write_texture(
+        texture.as_image_copy(),
+        bytemuck::cast_slice(&data),
+        wgpu::TexelCopyBufferLayout {
+            offset: 0,
+            bytes_per_row: Some(width as u32 * 4),
+            rows_per_image: None,
+        },
+        size,
+    );
+    texture.create_view(&Default::default())
 }
 
 fn table_texture(device: &wgpu::Device, queue: &wgpu::Queue, map: ColorMap) -> wgpu::TextureView {

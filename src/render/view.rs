@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ColorMap;
+use super::{ColorMap, Tone};
 
 /// Values of the first and the last colour; the same for all lanes and all times.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -53,6 +53,48 @@ pub struct Look {
     pub range: ValueRange,
     /// Bilinear between cell centres instead of the nearest cell.
     pub smooth: bool,
+    /// How amounts of rain differ from that; `None`: equal steps of the value from the first colour to the last.
+    pub rain: Option<RainLook>,
+}
+
+/// How amounts of rain become colours.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RainLook {
+    /// Scale.
+    pub tone: Tone,
+    /// Below this amount a cell is dry.
+    pub dry_below: f32,
+    /// Colour of dry cells, sRGB.
+    pub dry: [u8; 3],
+    /// The map's last colour is that of the smallest amount: for light surroundings.
+    pub flip: bool,
+}
+
+impl Look {
+    /// Equal steps of the value.
+    pub fn plain(map: ColorMap, range: ValueRange, smooth: bool) -> Self {
+        Self {
+            map,
+            range,
+            smooth,
+            rain: None,
+        }
+    }
+
+    /// Place of a value on the colour bar, 0..=1.
+    pub fn place(&self, value: f32) -> f32 {
+        match &self.rain {
+            Some(rain) => rain.tone.place(value),
+            None => ((value - self.range.lo) * self.range.inverse_width()).clamp(0.0, 1.0),
+        }
+    }
+
+    /// Colour of a place on the colour bar.
+    pub fn color_at(&self, place: f32) -> [u8; 3] {
+        let flip = self.rain.is_some_and(|r| r.flip);
+        let t = if flip { 1.0 - place } else { place };
+        self.map.entry((t * 255.0 + 0.5).floor() as u8)
+    }
 }
 
 /// The window through which a periodic field is seen. Zoom 1 shows one period; panning has no end.

@@ -1,5 +1,7 @@
 //! A scripted stand-in for the worker: blobs carried round the box by a steady flow. For the tests of the window only.
 
+pub mod rain;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -19,6 +21,8 @@ pub struct Script {
     pub members: usize,
     pub settings: Settings,
     pub blow_up: Option<usize>,
+    /// Rain on the globe instead of vorticity.
+    pub globe: bool,
 }
 
 pub struct Synthetic {
@@ -33,10 +37,16 @@ impl Synthetic {
     pub fn new(script: &Script) -> Self {
         let mut events = VecDeque::new();
         let frames: Vec<_> = (0..script.frames)
-            .map(|i| Arc::new(frame(i, script)))
+            .map(|i| match script.globe {
+                true => Arc::new(rain::frame(i, script)),
+                false => Arc::new(frame(i, script)),
+            })
             .collect();
         if script.frames > 0 {
-            events.push_back(Event::Started(Arc::new(facts())));
+            events.push_back(Event::Started(Arc::new(match script.globe {
+                true => rain::facts(),
+                false => facts(),
+            })));
         }
         let mut progress = Progress {
             activity: if script.frames > 0 {
@@ -58,7 +68,10 @@ impl Synthetic {
         }
         Self {
             archive: Archive {
-                diagnostics: LaneKind::ALL.map(|k| diagnostics(k, script.frames)),
+                diagnostics: LaneKind::ALL.map(|k| match script.globe {
+                    true => rain::diagnostics(k, script.frames),
+                    false => diagnostics(k, script.frames),
+                }),
                 frames,
                 epoch: 1,
                 ..Archive::default()

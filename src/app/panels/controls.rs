@@ -8,7 +8,7 @@ use super::super::state::State;
 use super::super::theme::{GRID, palette};
 use super::super::widgets::{note, row, section, segmented};
 use super::super::words;
-use super::{options, strength};
+use super::{options, rain_options, strength};
 
 /// The whole panel.
 pub fn show(ui: &mut Ui, state: &mut State) {
@@ -42,7 +42,10 @@ pub fn show(ui: &mut Ui, state: &mut State) {
                 lanes(ui, state)
             });
             let dark = ui.visuals().dark_mode;
-            let summary = state.prefs.map(dark).label();
+            let summary = match state.globe() {
+                Some(_) => state.prefs.rain_map().label(),
+                None => state.prefs.map(dark).label(),
+            };
             section(ui, "Picture", &mut folds.picture, summary, |ui| {
                 options::picture(ui, state);
             });
@@ -57,10 +60,14 @@ fn guidance(ui: &mut Ui, state: &mut State) {
     ui.add_space(GRID);
 
     let mut g = state.prefs.settings.guidance.clone();
-    ui.label("History").on_hover_text(
+    let globe = state.globe().is_some();
+    ui.label("History").on_hover_text(if globe {
+        "How many days before the last one the discriminator sees. Rain hides the wind that moves it: earlier days tell \
+         where it is going."
+    } else {
         "How many frames before the last one the discriminator sees. On vorticity the last frame holds the \
-         whole state, so little changes: that is physics, not a fault.",
-    );
+         whole state, so little changes: that is physics, not a fault."
+    });
     let choices = [
         (0, "0", "the last frame only"),
         (1, "1", "one frame before the last"),
@@ -68,8 +75,14 @@ fn guidance(ui: &mut Ui, state: &mut State) {
         (3, "3", "three frames before the last"),
     ];
     segmented(ui, "History length", &mut g.history, &choices);
+    if g != state.prefs.settings.guidance {
+        state.prefs.settings.guidance = g;
+        state.publish();
+    }
     ui.add_space(GRID);
+    rain_options::season(ui, state);
 
+    let mut g = state.prefs.settings.guidance.clone();
     let kind = words::discriminator(g.discriminator);
     let everywhere = g.sigma_lo <= 0.0 && g.sigma_hi >= state.prefs.settings.sampler.sigma_max;
     let summary = if everywhere {
@@ -125,7 +138,9 @@ fn guidance(ui: &mut Ui, state: &mut State) {
 }
 
 fn lanes(ui: &mut Ui, state: &mut State) {
+    let globe = state.globe().is_some();
     let about = |kind| match kind {
+        LaneKind::Truth if globe => "recorded days, from the same start",
         LaneKind::Truth => "the solver, from the same start",
         LaneKind::Unconditional => "the image model alone, λ = 0",
         LaneKind::Guided => "the image model, guided",

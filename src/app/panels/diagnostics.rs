@@ -9,9 +9,15 @@ use super::super::theme::{self, GRID, palette};
 
 /// Tabs and the chosen one.
 pub fn show(ui: &mut Ui, state: &mut State) {
-    tabs(ui, &mut state.prefs.tab);
+    let mut tab = state.tab();
+    if tabs(ui, state.tabs(), &mut tab) {
+        state.prefs.tab = tab;
+    }
     ui.add_space(2.0 * GRID);
-    match state.prefs.tab {
+    match tab {
+        Tab::Time if state.globe().is_some() => plots::rain_time::show(ui, state),
+        Tab::Probe if state.globe().is_some() => plots::rain_probe::show(ui, state),
+        Tab::Space => plots::space::show(ui, state),
         Tab::Time => plots::time::show(ui, state),
         Tab::Hovmoeller => plots::hovmoeller::show(ui, state),
         Tab::Discriminator => plots::discriminator::show(ui, state),
@@ -20,11 +26,14 @@ pub fn show(ui: &mut Ui, state: &mut State) {
     }
 }
 
-fn tabs(ui: &mut Ui, tab: &mut Tab) {
+/// Returns whether another tab was chosen.
+fn tabs(ui: &mut Ui, all: &[(Tab, &str)], tab: &mut Tab) -> bool {
+    let before = *tab;
     let p = palette(ui);
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 32.0), Sense::hover());
     let mut x = rect.left();
-    for (this, name) in Tab::ALL {
+    for (this, name) in all {
+        let (this, name) = (*this, *name);
         let chosen = *tab == this;
         let galley = ui
             .painter()
@@ -74,4 +83,5 @@ fn tabs(ui: &mut Ui, tab: &mut Tab) {
         }
         x += galley.size().x + 20.0;
     }
+    *tab != before
 }

@@ -2,7 +2,7 @@
 
 use egui::{Rect, RichText, Ui, pos2};
 
-use super::super::actions::KEYS;
+use super::super::actions::{GLOBE_KEYS, KEYS};
 use super::super::state::State;
 use super::super::theme::{GRID, palette};
 
@@ -21,10 +21,26 @@ const TRY: [(&str, &str); 3] = [
     ),
 ];
 
-fn words(ui: &mut Ui) {
+/// On the globe.
+const TRY_RAIN: [(&str, &str); 3] = [
+    (
+        "Drag λ to 0",
+        "Every day is a good weather map, but unrelated to the day before.",
+    ),
+    (
+        "Drag it back to 1",
+        "Fronts travel and the rain of the tropics lives on. Only the discriminator's gradient was added.",
+    ),
+    (
+        "Point, click, wheel, drag",
+        "Read a value, follow a cell over time, zoom all lanes together, turn the globe.",
+    ),
+];
+
+fn words(ui: &mut Ui, globe: bool) {
     let p = palette(ui);
     ui.spacing_mut().item_spacing.y = 2.0;
-    for (what, why) in TRY {
+    for (what, why) in if globe { TRY_RAIN } else { TRY } {
         ui.add(egui::Label::new(RichText::new(what).color(p.text)).wrap());
         ui.add(egui::Label::new(RichText::new(why).weak()).wrap());
         ui.add_space(2.0 * GRID);
@@ -35,7 +51,7 @@ fn words(ui: &mut Ui) {
 pub fn first_words(ui: &mut Ui, state: &mut State) {
     ui.label(RichText::new("What to try").heading());
     ui.add_space(GRID);
-    words(ui);
+    words(ui, state.globe().is_some());
     ui.add_space(GRID);
     ui.horizontal(|ui| {
         if ui.button("Got it").clicked() {
@@ -69,6 +85,7 @@ pub fn sheet(ctx: &egui::Context, state: &mut State) {
         return;
     }
     let mut open = true;
+    let globe = state.globe().is_some();
     egui::Window::new("Help")
         .open(&mut open)
         .collapsible(false)
@@ -80,12 +97,12 @@ pub fn sheet(ctx: &egui::Context, state: &mut State) {
                          new one, at every step of its denoising, towards what could come next: time appears.";
             ui.add(egui::Label::new(about).wrap());
             ui.add_space(2.0 * GRID);
-            words(ui);
+            words(ui, globe);
             ui.add_space(GRID);
             egui::Grid::new("keys").num_columns(2).spacing([24.0, 6.0]).show(ui, |ui| {
-                for (key, what) in KEYS {
-                    ui.label(RichText::new(key).monospace());
-                    ui.label(RichText::new(what).weak());
+                for (key, what) in KEYS.iter().filter(|k| globe || k.0 != GLOBE_KEYS) {
+                    ui.label(RichText::new(*key).monospace());
+                    ui.label(RichText::new(*what).weak());
                     ui.end_row();
                 }
             });

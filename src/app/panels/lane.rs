@@ -15,6 +15,7 @@ use super::super::state::State;
 use super::super::theme::{self, GRID, palette};
 use super::super::widgets::number;
 use super::super::words;
+use super::globe_lane;
 
 /// Height of the title above the picture, points.
 pub const TITLE: f32 = 24.0;
@@ -28,12 +29,19 @@ pub fn show(ui: &mut Ui, state: &mut State, kind: LaneKind, rect: Rect) {
     let response = ui.interact(square, ui.scope_id().with(kind), Sense::click_and_drag());
     response
         .widget_info(|| WidgetInfo::labeled(Role::Canvas, true, format!("{} lane", kind.label())));
-    pointer(ui, state, kind, square, &response);
+    if state.globe().is_some() {
+        globe_lane::pointer(ui, state, kind, square, &response);
+    } else {
+        pointer(ui, state, kind, square, &response);
+    }
 
     let lane = frame.as_ref().and_then(|f| f.lanes[kind.index()].as_ref());
     let values = lane.and_then(|l| state.values(l)).cloned();
     let (nx, ny) = state.size();
     match values.filter(|v| v.len() == nx * ny && !v.is_empty()) {
+        Some(values) if state.globe().is_some() => {
+            globe_lane::show(ui, state, kind, square, &values);
+        }
         Some(values) => {
             let (origin, span) = state.view.window(nx, ny);
             let drawing = Drawing {
@@ -43,6 +51,7 @@ pub fn show(ui: &mut Ui, state: &mut State, kind: LaneKind, rect: Rect) {
                 span,
                 y_up: true,
                 look: state.look(ui.visuals().dark_mode),
+                globe: None,
             };
             paint::field(ui, square, kind.index(), drawing);
             marks(ui, state, kind, square, &values, (nx, ny));
@@ -85,6 +94,16 @@ fn title(ui: &mut Ui, state: &State, kind: LaneKind, frame: Option<&FrameSet>, r
         x += width + 8.0;
     }
     let pending = kind == LaneKind::Guided && !state.applied() && state.progress.running;
+    let date = frame
+        .and_then(|f| f.date)
+        .filter(|_| kind != LaneKind::Truth && !pending);
+    if let Some(date) = date {
+        let text = painter.layout_no_wrap(date.to_string(), theme::small(), p.weak);
+        let left = rect.right() - text.size().x;
+        if left > x {
+            painter.galley(pos2(left, middle - text.size().y / 2.0 + 0.5), text, p.weak);
+        }
+    }
     if pending {
         let g = &state.prefs.settings.guidance;
         let text = format!("λ {:.2} pending", g.strength);

@@ -3,9 +3,14 @@
 pub mod color_bar;
 pub mod controls;
 pub mod diagnostics;
+mod globe_lane;
 pub mod help;
 pub mod lane;
+pub mod model_menu;
 pub mod options;
+pub mod rain_dialog;
+pub mod rain_options;
+mod season;
 pub mod status;
 pub mod strength;
 pub mod timeline;

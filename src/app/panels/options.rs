@@ -11,6 +11,7 @@ use super::super::files::Purpose;
 use super::super::state::State;
 use super::super::theme::{GRID, palette};
 use super::super::widgets::{Icon, icon_button, note, row, segmented};
+use super::rain_options;
 
 /// Steps, solver, churn, start.
 pub fn sampler(ui: &mut Ui, state: &mut State) {
@@ -132,6 +133,7 @@ pub fn rollout(ui: &mut Ui, state: &mut State) {
     state.prefs.spec = spec;
 
     ui.add_space(GRID);
+    restart |= rain_options::start_date(ui, state);
     let label = ui.label("Start from a file");
     let edit = egui::TextEdit::singleline(&mut state.files.start_path)
         .hint_text("path, or drop a file here")
@@ -148,7 +150,10 @@ pub fn rollout(ui: &mut Ui, state: &mut State) {
         }
         if state.spec().start_file.is_some() && ui.button("Clear").clicked() {
             state.files.start_path.clear();
-            state.prefs.spec.start_file = None;
+            state.files.start_date.clear();
+            let spec = &mut state.prefs.spec;
+            (spec.start_file, spec.start_date) = (None, None);
+            (spec.more_files, spec.reading) = (Vec::new(), Default::default());
             restart = true;
         }
         restart |= ui
@@ -158,8 +163,17 @@ pub fn rollout(ui: &mut Ui, state: &mut State) {
     });
     if entered || restart {
         let typed = state.files.start_path.trim();
-        state.prefs.spec.start_file = (!typed.is_empty()).then(|| PathBuf::from(typed));
-        state.restart();
+        let typed = (!typed.is_empty()).then(|| PathBuf::from(typed));
+        match typed {
+            // On the globe a file is looked into before it is used; one that is in use was.
+            Some(path) if state.spec().start_file.as_ref() != Some(&path) => {
+                state.start_from(ui.ctx(), vec![path]);
+            }
+            _ => {
+                state.prefs.spec.start_file = typed;
+                state.restart();
+            }
+        }
     }
     note(
         ui,
@@ -178,6 +192,9 @@ fn random_seed() -> u64 {
 
 /// Colour map, range, smoothing, zoom.
 pub fn picture(ui: &mut Ui, state: &mut State) {
+    if state.globe().is_some() {
+        return rain_options::picture(ui, state);
+    }
     let dark = ui.visuals().dark_mode;
     row(ui, "Colours", "", |ui| {
         let chosen = state.prefs.color_map;
@@ -186,7 +203,7 @@ pub fn picture(ui: &mut Ui, state: &mut State) {
             .selected_text(text)
             .show_ui(ui, |ui| {
                 ui.selectable_value(&mut state.prefs.color_map, None, "by theme");
-                for map in ColorMap::ALL {
+                for map in ColorMap::ALL.into_iter().filter(|m| *m != ColorMap::Navia) {
                     ui.selectable_value(&mut state.prefs.color_map, Some(map), map.label())
                         .on_hover_text(map.about());
                 }

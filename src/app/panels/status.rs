@@ -49,8 +49,12 @@ pub fn show(ui: &mut Ui, state: &mut State) {
         if nx > 0 {
             ui.label(weak(format!("{nx} × {ny}")));
             let mib = state.memory() as f64 / (1024.0 * 1024.0);
+            let on_disk = match state.first_in_memory() - state.first() {
+                0 => String::new(),
+                n => format!(", {n} more on disk"),
+            };
             ui.label(weak(format!(
-                "{} frames kept, {mib:.0} MiB",
+                "{} frames kept, {mib:.0} MiB{on_disk}",
                 state.archive.frames.len()
             )));
         }

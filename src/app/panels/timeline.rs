@@ -9,6 +9,7 @@ use super::super::playback::SPEEDS;
 use super::super::state::State;
 use super::super::theme::{self, palette};
 use super::super::widgets::{Icon, icon_button, number};
+use super::season;
 
 /// The whole bar.
 pub fn show(ui: &mut Ui, state: &mut State) {
@@ -24,10 +25,15 @@ pub fn show(ui: &mut Ui, state: &mut State) {
             let shown = state.play.shown(first, last);
             let time = state.shown().map_or(f64::NAN, |f| f.time);
             // Fixed widths: the scrub bar does not move while numbers grow.
-            let cells = [
-                (72.0, format!("t {}", number(time, 2))),
-                (116.0, format!("frame {shown} / {last}")),
-            ];
+            let when = match state.shown().and_then(|f| f.date) {
+                Some(date) => date.to_string(),
+                None => format!("t {}", number(time, 2)),
+            };
+            let (name, wide, narrow) = match state.globe() {
+                Some(_) => ("day", 80.0, 108.0),
+                None => ("frame", 72.0, 116.0),
+            };
+            let cells = [(wide, when), (narrow, format!("{name} {shown} / {last}"))];
             for (width, text) in cells {
                 let (rect, _) = ui.allocate_exact_size(vec2(width, 24.0), Sense::hover());
                 ui.painter().text(
@@ -122,7 +128,13 @@ fn scrub(ui: &mut Ui, state: &mut State, rect: Rect, first: usize, last: usize) 
             state.obey(order);
         }
     }
-    let y = rect.center().y + 5.0;
+    // On the globe the months stand below the rail.
+    let start = state.globe().map(|g| g.calendar).and_then(|calendar| {
+        let frame = state.archive.frames.first()?;
+        let before = frame.index.saturating_sub(first) as i64;
+        Some((calendar, calendar.days_from_date(frame.date?) - before))
+    });
+    let y = rect.center().y + if start.is_some() { -1.0 } else { 5.0 };
     let painter = ui.painter_at(rect.expand2(vec2(8.0, 4.0)));
     let rail = |from: f32, to: f32| Rect::from_min_max(pos2(from, y - 2.0), pos2(to, y + 2.0));
     painter.rect_filled(
@@ -141,6 +153,16 @@ fn scrub(ui: &mut Ui, state: &mut State, rect: Rect, first: usize, last: usize) 
     let here = x_of(shown);
     painter.rect_filled(rail(x_of(first), here), CornerRadius::same(2), p.accent);
 
+    if let Some((calendar, day)) = start {
+        let months = season::Span {
+            calendar,
+            first: day,
+            days: span,
+            left: inner.left(),
+            width: inner.width(),
+        };
+        months.paint(&painter, y + 4.0, p);
+    }
     // Where settings changed: a tick and, where there is room, what is new.
     let mut free = f32::NEG_INFINITY;
     for change in state.series.changes.iter().filter(|c| c.frame >= first) {
@@ -187,5 +209,8 @@ fn describe(state: &State, frame: usize) -> String {
         let g = &set.settings.guidance;
         format!("λ {:.2}, m {}", g.strength, g.history)
     };
-    format!("frame {frame}   t {}   {what}", number(set.time, 2))
+    match set.date {
+        Some(date) => format!("day {frame}   {date}, {}   {what}", season::name(date)),
+        None => format!("frame {frame}   t {}   {what}", number(set.time, 2)),
+    }
 }

@@ -4,25 +4,23 @@ use egui::{Align, Button, Layout, RichText, Ui};
 
 use super::super::actions;
 use super::super::state::State;
-use super::super::theme::palette;
 use super::super::widgets::{Icon, icon_button};
+use super::{model_menu, rain_options};
 
 /// The bar.
 pub fn show(ui: &mut Ui, state: &mut State) {
     ui.horizontal_centered(|ui| {
-        let p = palette(ui);
         ui.spacing_mut().item_spacing.x = 16.0;
         ui.label(RichText::new("eddyscope").heading());
+        model_menu::show(ui, state);
         if let Some(facts) = &state.facts {
             let hash = facts.model_hash.get(..12).unwrap_or(&facts.model_hash);
             let (ny, nx) = facts.shape;
-            ui.label(RichText::new(&facts.name).color(p.text))
+            ui.label(RichText::new(&facts.device).weak())
                 .on_hover_text(format!(
-                    "Model {} on {nx} × {ny} cells\nweights {hash}",
+                    "Where the networks run\nModel {} on {nx} × {ny} cells\nweights {hash}",
                     facts.name
                 ));
-            ui.label(RichText::new(&facts.device).weak())
-                .on_hover_text("Where the networks run");
         }
         let rate = state.progress.frames_per_second;
         if rate > 0.0 {
@@ -32,6 +30,12 @@ pub fn show(ui: &mut Ui, state: &mut State) {
                 format!("{rate:.1} frames/s")
             };
             ui.label(RichText::new(text).weak());
+        }
+        if state.globe().is_some() {
+            ui.menu_button("View", |ui| {
+                ui.set_min_width(200.0);
+                rain_options::map(ui, state);
+            });
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.spacing_mut().item_spacing.x = 4.0;

@@ -2,23 +2,30 @@
 
 use egui::{Align2, CornerRadius, Rect, RichText, Ui, UiBuilder, pos2, vec2};
 
+use crate::data::Date;
+use crate::rollout::protocol::GlobeFacts;
+
 use super::super::state::State;
 use super::super::theme::{GRID, palette};
 use super::super::widgets::{number, segmented_of_width};
+use super::super::words;
 use super::{color_bar, help, lane};
 
 const GAP: f32 = 3.0 * GRID;
 const MARGIN: f32 = 3.0 * GRID;
 
-/// Columns and side of the square tiles for `count` lanes in `room`.
-pub fn tiling(count: usize, room: egui::Vec2) -> (usize, f32) {
+/// Width beside the lanes from which words stand there, points.
+const SIDE: f32 = 200.0;
+
+/// Columns and width of the tiles for `count` lanes of that aspect (width divided by height) in `room`.
+pub fn tiling(count: usize, room: egui::Vec2, aspect: f32) -> (usize, f32) {
     (1..=count.max(1))
         .map(|columns| {
             let rows = count.max(1).div_ceil(columns) as f32;
             let c = columns as f32;
             let wide = (room.x - (c - 1.0) * GAP) / c;
             let high = (room.y - (rows - 1.0) * GAP) / rows - lane::TITLE;
-            (columns, wide.min(high).floor().max(16.0))
+            (columns, wide.min(high * aspect).floor().max(16.0))
         })
         .max_by(|a, b| a.1.total_cmp(&b.1))
         .unwrap_or((1, 16.0))
@@ -37,20 +44,31 @@ pub fn show(ui: &mut Ui, state: &mut State) {
     let lanes = state.lanes();
     let area = whole.shrink(MARGIN);
     let room = vec2(area.width() - color_bar::WIDTH - GAP, area.height());
-    let (columns, side) = tiling(lanes.len(), room);
+    let aspect = state.aspect();
+    let (columns, side) = tiling(lanes.len(), room, aspect);
+    let high = (side / aspect).round();
     let rows = lanes.len().div_ceil(columns);
     let size = |n: usize, each: f32| n as f32 * each + (n as f32 - 1.0) * GAP;
-    let grid = vec2(size(columns, side), size(rows, side + lane::TITLE));
+    let grid = vec2(size(columns, side), size(rows, high + lane::TITLE));
+    let full = lanes.len() == rows * columns;
+    // Wide pictures one below the other leave room beside them.
+    let beside = (room.x - grid.x - 2.0 * GAP).min(300.0);
+    let beside = if full && beside >= SIDE { beside } else { 0.0 };
+    let extra = if beside > 0.0 {
+        beside + 2.0 * GAP
+    } else {
+        0.0
+    };
     let all = vec2(grid.x + GAP + color_bar::WIDTH, grid.y);
-    let corner = (area.center() - all / 2.0).round();
+    let corner = (area.center() - (all + vec2(extra, 0.0)) / 2.0).round();
     let tile = |i: usize| {
         let (column, row) = ((i % columns) as f32, (i / columns) as f32);
         Rect::from_min_size(
             pos2(
                 corner.x + column * (side + GAP),
-                corner.y + row * (side + lane::TITLE + GAP),
+                corner.y + row * (high + lane::TITLE + GAP),
             ),
-            vec2(side, side + lane::TITLE),
+            vec2(side, high + lane::TITLE),
         )
     };
     for (i, kind) in lanes.iter().enumerate() {
@@ -83,8 +101,12 @@ pub fn show(ui: &mut Ui, state: &mut State) {
             Rect::from_min_max(bar.left_bottom(), corner + all),
         );
     }
-    if lanes.len() < rows * columns {
+    if !full {
         free_tile(ui, state, tile(lanes.len()));
+    } else if beside > 0.0 {
+        let left = corner.x + all.x + 2.0 * GAP;
+        let rect = Rect::from_min_max(pos2(left, corner.y), pos2(left + beside, corner.y + all.y));
+        free_tile(ui, state, rect);
     } else {
         help::card_over(ui, state, whole);
     }
@@ -131,14 +153,34 @@ fn readout(ui: &mut Ui, state: &State) {
         .shown()
         .zip(state.hover.map(|h| (h.1, h.2)).or(state.pin))
     else {
-        let hint = "Point at a frame to read its values.\nClick to follow that cell over time.\nWheel to zoom, drag to pan.";
+        let drag = if state.globe().is_some() {
+            "turn"
+        } else {
+            "pan"
+        };
+        let hint = format!(
+            "Point at a frame to read its values.\nClick to follow that cell over time.\nWheel to zoom, drag to {drag}."
+        );
         ui.label(RichText::new(hint).weak());
         return;
     };
     let (nx, _) = state.size();
-    let step = std::f64::consts::TAU / nx.max(1) as f64;
-    let (x, y) = (cell.0 as f64 * step, cell.1 as f64 * step);
-    ui.label(RichText::new(format!("x {x:.2}   y {y:.2}   t {}", number(frame.time, 2))).weak());
+    let globe = state.globe().cloned();
+    let place = match &globe {
+        Some(g) => {
+            let lat = g.grid.lat.get(cell.1).copied().unwrap_or(f64::NAN);
+            words::place(g.grid.lon(cell.0), lat)
+        }
+        None => {
+            let step = std::f64::consts::TAU / nx.max(1) as f64;
+            let (x, y) = (cell.0 as f64 * step, cell.1 as f64 * step);
+            format!("x {x:.2}   y {y:.2}   t {}", number(frame.time, 2))
+        }
+    };
+    ui.label(RichText::new(place).weak());
+    if let Some(date) = frame.date {
+        ui.label(RichText::new(date.to_string()).weak());
+    }
     ui.add_space(GRID);
     let units = state.facts.as_ref().map_or("", |f| f.units.as_str());
     for kind in state.lanes() {
@@ -150,11 +192,35 @@ fn readout(ui: &mut Ui, state: &State) {
             ui.set_width(ui.available_width().min(220.0));
             ui.label(RichText::new(kind.label()).color(p.lane(kind)));
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                let text = value.map_or("–".to_owned(), |v| number(f64::from(*v), 2));
+                let text = match value.map(|v| f64::from(*v)) {
+                    Some(v) if globe.is_some() => words::amount(v),
+                    Some(v) => number(v, 2),
+                    None => "–".to_owned(),
+                };
                 ui.label(RichText::new(format!("{text} {units}")));
             });
         });
     }
+    if let (Some(g), Some(date)) = (&globe, frame.date) {
+        climate(ui, g, date, cell.1 * nx + cell.0);
+    }
+}
+
+/// What the month usually brings to a cell.
+fn climate(ui: &mut Ui, globe: &GlobeFacts, date: Date, cell: usize) {
+    let month = usize::from(date.month.clamp(1, 12)) - 1;
+    let of = |fields: &[std::sync::Arc<[f32]>]| {
+        let value = fields.get(month).and_then(|f| f.get(cell));
+        words::amount(value.map_or(f64::NAN, |v| f64::from(*v)))
+    };
+    ui.add_space(GRID);
+    let text = format!(
+        "Usual in {}: mean {}, 90 % of days below {} mm/day",
+        words::MONTHS[month],
+        of(&globe.climatology),
+        of(&globe.climatology_p90)
+    );
+    ui.label(RichText::new(text).small().weak());
 }
 
 /// Before the first frame: what is being done.
@@ -186,11 +252,15 @@ mod tests {
             1280.0 - 232.0 - 320.0 - 2.0 * MARGIN - color_bar::WIDTH - GAP,
             800.0 - 40.0 - 76.0 - 2.0 * MARGIN,
         );
-        let (columns, side) = tiling(3, room);
+        let (columns, side) = tiling(3, room, 1.0);
         assert_eq!(columns, 2);
         assert!(side >= 295.0, "{side}");
-        let (columns, side) = tiling(3, vec2(1300.0, 600.0));
+        let (columns, side) = tiling(3, vec2(1300.0, 600.0), 1.0);
         assert_eq!(columns, 3);
         assert!(side > 400.0, "{side}");
+        // Globes lie one below the other, and are larger so than side by side.
+        let (columns, side) = tiling(3, room, 2.0);
+        assert_eq!(columns, 1);
+        assert!(side >= 365.0 && side < room.x, "{side}");
     }
 }

@@ -1,5 +1,7 @@
 //! One quiet chart: fixed bounds, lines named at their end, a band, marks, values under the pointer.
 
+use std::sync::Arc;
+
 use egui::{Align2, Color32, RichText, Ui};
 use egui_plot::{
     AxisHints, FilledArea, GridMark, HPlacement, HoverPosition, Line, LineStyle, Plot, PlotPoints,
@@ -27,7 +29,11 @@ pub struct Curve {
     pub points: Vec<[f64; 2]>,
 }
 
+/// What stands at an x of the axis.
+pub type XText = Arc<dyn Fn(f64) -> String + Send + Sync>;
+
 /// A chart to be drawn.
+#[derive(Default)]
 pub struct Chart<'a> {
     /// Unique name.
     pub id: &'a str,
@@ -53,6 +59,10 @@ pub struct Chart<'a> {
     pub band: Option<(Vec<f64>, Vec<f64>, Vec<f64>)>,
     /// A line that marks an x.
     pub mark: Option<f64>,
+    /// Text of the axis and of the values under the pointer, instead of numbers.
+    pub x_text: Option<XText>,
+    /// Step of the marks of x; 0 = one that fits.
+    pub x_step: f64,
 }
 
 impl Chart<'_> {
@@ -73,8 +83,11 @@ impl Chart<'_> {
                 .tick_label_font(theme::small())
                 .tick_label_color(p.weak)
         };
+        let x_text = self.x_text.clone();
         let x_axis = axis(AxisHints::new_x()).formatter(move |mark: GridMark, _: &_| {
-            if log_x {
+            if let Some(text) = &x_text {
+                text(mark.value)
+            } else if log_x {
                 power_of_ten(-mark.value)
             } else {
                 plain(mark.value)
@@ -86,10 +99,13 @@ impl Chart<'_> {
             .formatter(|mark: GridMark, _: &_| plain(mark.value));
         let x_step = if log_x {
             1.0
+        } else if self.x_step > 0.0 {
+            self.x_step
         } else {
             nice_step(self.x, width / 56.0)
         };
         let y_step = nice_step(self.y, self.height / 40.0);
+        let x_text = self.x_text.clone();
         let plot = Plot::new(self.id)
             .width(width)
             .height(self.height)
@@ -114,7 +130,9 @@ impl Chart<'_> {
                     position,
                     ..
                 } if !plot_name.is_empty() => {
-                    let x = if log_x {
+                    let x = if let Some(text) = &x_text {
+                        text(position.x)
+                    } else if log_x {
                         format!("{:.3}", 10f64.powf(-position.x))
                     } else {
                         plain((position.x * 100.0).round() / 100.0)

@@ -51,6 +51,7 @@ pub fn show(ui: &mut Ui, state: &State) {
         curves: chance,
         band: None,
         mark: None,
+        ..Default::default()
     }
     .show(ui);
     ui.add_space(GRID);
@@ -74,6 +75,7 @@ pub fn show(ui: &mut Ui, state: &State) {
         curves: share,
         band: None,
         mark: None,
+        ..Default::default()
     }
     .show(ui);
     note(

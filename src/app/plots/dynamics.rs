@@ -54,6 +54,7 @@ pub fn show(ui: &mut Ui, state: &State) {
         mark: (!state.play.at_end())
             .then(|| state.shown().map(|f| f.time))
             .flatten(),
+        ..Default::default()
     }
     .show(ui);
     note(

@@ -23,29 +23,51 @@ const SLOT: usize = 8;
 
 /// The tab.
 pub fn show(ui: &mut Ui, state: &State) {
+    let globe = state.globe().is_some();
     note(
         ui,
-        "Mean over the central rows, along x, one line a frame, time downwards. Slanted streaks are things that move.",
+        if globe {
+            "Mean over 10° S to 10° N by longitude, one line a day, time downwards. Slanted streaks are rain that travels."
+        } else {
+            "Mean over the central rows, along x, one line a frame, time downwards. Slanted streaks are things that move."
+        },
     );
     let p = palette(ui);
     let lanes = state.lanes();
-    let axis = 34.0;
+    let axis = if globe { 44.0 } else { 34.0 };
     let gap = 8.0;
     let (rect, _) = ui.allocate_exact_size(ui.available_size() - vec2(0.0, 8.0), Sense::hover());
     let top = rect.top() + 20.0;
-    let height = rect.bottom() - top;
+    // Longitudes stand below.
+    let height = rect.bottom() - top - if globe { 18.0 } else { 0.0 };
     let width =
         ((rect.width() - axis - gap * (lanes.len() as f32 - 1.0)) / lanes.len() as f32).floor();
-    let rows = ((height / ROW) as usize).clamp(1, RING);
+    // Days are few at first: they may be higher then.
+    let kept = state.last() - state.first_in_memory() + 1;
+    let row_height = if globe && kept as f32 * 2.0 * ROW <= height {
+        2.0 * ROW
+    } else {
+        ROW
+    };
+    let rows = ((height / row_height) as usize).clamp(1, RING);
     let (nx, _) = state.size();
     let Some((start, end)) = window(state, rows) else {
         return;
     };
-    let look = Look {
+    let look = state.look(ui.visuals().dark_mode);
+    let look = match globe {
+        true => look,
         // A mean over rows varies less than a cell.
-        range: half_range(state.look(ui.visuals().dark_mode)),
-        ..state.look(ui.visuals().dark_mode)
+        false => Look {
+            range: half_range(look),
+            ..look
+        },
     };
+    // The globe is cut where the maps are cut.
+    let west = state.prefs.globe.view.lon - 180.0;
+    let first_cell = state
+        .rows()
+        .map_or(0.0, |r| r.place(west as f32, 0.0, false)[0]);
     let count = end - start + 1;
     for (i, kind) in lanes.iter().enumerate() {
         let left = rect.left() + axis + i as f32 * (width + gap);
@@ -57,46 +79,76 @@ pub fn show(ui: &mut Ui, state: &State) {
             theme::small(),
             p.lane(*kind),
         );
-        let whole = Rect::from_min_size(pos2(left, top), vec2(width, rows as f32 * ROW));
+        let whole = Rect::from_min_size(pos2(left, top), vec2(width, rows as f32 * row_height));
         ui.painter()
             .rect_filled(whole, CornerRadius::ZERO, p.canvas);
-        let strip = Rect::from_min_size(whole.min, vec2(width, count as f32 * ROW));
+        let strip = Rect::from_min_size(whole.min, vec2(width, count as f32 * row_height));
         let drawing = Drawing {
             rows: ring_rows(state, *kind, start, end, nx),
             size: (nx as u32, RING as u32),
-            origin: [0.0, (start % RING) as f32],
+            origin: [first_cell, (start % RING) as f32],
             span: [nx as f32, count as f32],
             y_up: false,
             look,
+            globe: None,
         };
         paint::field(ui, strip, SLOT + kind.index(), drawing);
-    }
-    let y_of = |index: usize| top + (index - start) as f32 * ROW;
-    for index in (start..=end).filter(|i| i % 50 == 0) {
-        if let Some(frame) = state.frame(index) {
-            let y = y_of(index) + ROW / 2.0;
-            let at = pos2(rect.left() + axis - 6.0, y.max(top + 5.0));
-            ui.painter().text(
-                at,
-                Align2::RIGHT_CENTER,
-                number(frame.time, 0),
-                theme::small(),
-                p.weak,
-            );
+        if globe {
+            longitudes(ui, whole, west);
         }
+    }
+    let y_of = |index: usize| top + (index - start) as f32 * row_height;
+    for index in start..=end {
+        let Some(frame) = state.frame(index) else {
+            continue;
+        };
+        let text = match frame.date {
+            Some(date) if date.day == 1 && date.month == 1 => date.year.to_string(),
+            Some(date) if date.day == 1 => words::month_short(date.month).to_owned(),
+            None if index % 50 == 0 => number(frame.time, 0),
+            _ => continue,
+        };
+        let y = y_of(index) + row_height / 2.0;
+        let at = pos2(rect.left() + axis - 6.0, y.max(top + 5.0));
+        ui.painter()
+            .text(at, Align2::RIGHT_CENTER, text, theme::small(), p.weak);
     }
     ui.painter().text(
         pos2(rect.left(), rect.top() + 8.0),
         Align2::LEFT_CENTER,
-        "t",
+        if globe { "date" } else { "t" },
         theme::small(),
         p.weak,
     );
     let shown = state.play.shown(state.first(), state.last());
     if !state.play.at_end() && (start..=end).contains(&shown) {
-        let y = y_of(shown) + ROW / 2.0;
+        let y = y_of(shown) + row_height / 2.0;
         let x = (rect.left() + axis)..=rect.right();
         ui.painter().hline(x, y, Stroke::new(1.0, p.accent));
+    }
+}
+
+/// Ticks and names of longitudes below a diagram that begins at `west`.
+fn longitudes(ui: &Ui, whole: Rect, west: f64) {
+    let p = palette(ui);
+    let wide = whole.width() > 150.0;
+    for lon in (-180..180).step_by(if wide { 60 } else { 90 }) {
+        let turn = (f64::from(lon) - west).rem_euclid(360.0) / 360.0;
+        let x = whole.left() + turn as f32 * whole.width();
+        let y = whole.bottom();
+        ui.painter().vline(x, y..=y + 3.0, Stroke::new(1.0, p.weak));
+        // A name at the cut would stand over that of the neighbour; narrow diagrams have room for every other one.
+        if (0.12..0.88).contains(&turn) && (wide || lon % 180 != 0) {
+            let text = match lon {
+                0 => "0".to_owned(),
+                -180 => "180".to_owned(),
+                l if l < 0 => format!("{}W", -l),
+                l => format!("{l}E"),
+            };
+            let at = pos2(x, y + 10.0);
+            ui.painter()
+                .text(at, Align2::CENTER_CENTER, text, theme::small(), p.weak);
+        }
     }
 }
 
@@ -105,7 +157,7 @@ fn window(state: &State, rows: usize) -> Option<(usize, usize)> {
     if state.archive.frames.is_empty() {
         return None;
     }
-    let (first, last) = (state.first(), state.last());
+    let (first, last) = (state.first_in_memory(), state.last());
     let shown = state.play.shown(first, last);
     let end = (shown + rows / 2).max(first + rows - 1).min(last);
     Some((end.saturating_sub(rows - 1).max(first), end))

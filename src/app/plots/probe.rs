@@ -57,6 +57,7 @@ pub fn show(ui: &mut Ui, state: &State) {
         curves,
         band: None,
         mark: state.shown().map(|f| f.time),
+        ..Default::default()
     }
     .show(ui);
     note(

@@ -1,5 +1,7 @@
 //! Autocorrelation, frame-to-frame difference, spread.
 
+use std::sync::Arc;
+
 use egui::Ui;
 
 use crate::rollout::settings::LaneKind;
@@ -9,7 +11,7 @@ use super::super::state::State;
 use super::super::theme::{GRID, palette};
 use super::super::widgets::note;
 use super::super::words;
-use super::chart::{Chart, Curve, range_of};
+use super::chart::{Chart, Curve, XText, range_of};
 
 /// The tab.
 pub fn show(ui: &mut Ui, state: &State) {
@@ -60,6 +62,7 @@ pub fn show(ui: &mut Ui, state: &State) {
         curves,
         band: Some((lags, facts.acf_lo.clone(), facts.acf_hi.clone())),
         mark: None,
+        ..Default::default()
     }
     .show(ui);
     if !whole {
@@ -100,19 +103,37 @@ pub fn curve(ui: &Ui, kind: LaneKind, points: Vec<[f64; 2]>, dots: bool) -> Curv
     }
 }
 
+/// Dates at the times of the kept frames, for the axis of a chart.
+pub fn date_text(state: &State) -> Option<XText> {
+    let calendar = state.globe()?.calendar;
+    let frame = state.archive.frames.first()?;
+    let first = calendar.days_from_date(frame.date?) as f64 - frame.time;
+    let (from, to) = time_range(state);
+    let days = to - from;
+    Some(Arc::new(move |time: f64| {
+        let date = calendar.date_from_days((first + time).round() as i64);
+        let month = words::month_short(date.month);
+        if days < 200.0 {
+            format!("{} {month}", date.day)
+        } else if days < 3000.0 {
+            format!("{month} {}", date.year)
+        } else {
+            date.year.to_string()
+        }
+    }))
+}
+
 /// Range of time of the kept frames, at least a few frames long.
 pub fn time_range(state: &State) -> (f64, f64) {
     let step = state.facts.as_ref().map_or(1.0, |f| f.frame_interval);
-    let first = state.archive.frames.first().map_or(0.0, |f| f.time);
+    let first = state.time_of(state.first());
     let last = state.archive.frames.last().map_or(0.0, |f| f.time);
     (first, last.max(first + 20.0 * step))
 }
 
-#[allow(
-    clippy::too_many_arguments,
-    reason = "one chart's words and numbers, used twice in this file"
-)]
-fn over_time(
+/// A figure of all lanes over time, with truth's band.
+#[allow(clippy::too_many_arguments, reason = "one chart's words and numbers")]
+pub fn over_time(
     ui: &mut Ui,
     state: &State,
     height: f32,
@@ -152,6 +173,8 @@ fn over_time(
         mark: (!state.play.at_end())
             .then(|| state.shown().map(|f| f.time))
             .flatten(),
+        x_text: date_text(state),
+        ..Default::default()
     }
     .show(ui);
 }
