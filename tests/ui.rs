@@ -62,6 +62,7 @@ impl Setup {
         prefs.dark = Some(true);
         prefs.settings = script.settings.clone();
         prefs.spec.members = script.members;
+        prefs.model = script.globe.then(|| "precipitation".to_owned());
         Self {
             script,
             prefs,
@@ -99,9 +100,7 @@ impl Setup {
                     let app = app.get_or_insert_with(|| {
                         let (script, heard) = (script.clone(), Arc::clone(&heard));
                         let launch: Launch = Box::new(move |start| {
-                            // Another model than the first one is the other world.
-                            let other = start.model.is_some();
-                            let globe = script.globe != other;
+                            let globe = start.model.as_deref() == Some("precipitation");
                             let script = Script {
                                 globe,
                                 ..script.clone()
@@ -390,4 +389,103 @@ fn globe_zoomed_with_all_controls() {
         return;
     };
     harness.snapshot_options("globe_zoomed", &window());
+}
+
+#[test]
+fn globe_turns_zooms_and_shows_its_lines() {
+    let Some((mut harness, _)) = open_globe(|_| ()) else {
+        return;
+    };
+    let lane = harness.get_by_label("Guided lane").rect();
+    // Rome in the equirectangular map of the whole globe.
+    let rome = egui::pos2(
+        lane.left() + lane.width() * (12.5 + 180.0) / 360.0,
+        lane.top() + lane.height() * (90.0 - 42.0) / 180.0,
+    );
+    harness.hover_at(rome);
+    harness.run_steps(2);
+    let grid = support::rain::grid();
+    let cell = (grid.column(12.5), grid.row(42.0));
+    assert_eq!(
+        state(&mut harness).hover,
+        Some((LaneKind::Guided, cell.0, cell.1))
+    );
+    harness.event(egui::Event::MouseWheel {
+        unit: egui::MouseWheelUnit::Point,
+        delta: egui::vec2(0.0, 150.0),
+        modifiers: egui::Modifiers::NONE,
+        phase: egui::TouchPhase::Move,
+        source: egui::MouseWheelSource::Wheel,
+    });
+    harness.run_steps(20);
+    let view = state(&mut harness).prefs.globe.view;
+    assert!(view.zoom > 1.5);
+    assert_eq!(
+        state(&mut harness).hover,
+        Some((LaneKind::Guided, cell.0, cell.1)),
+        "the cell under the pointer stays there"
+    );
+    let before = state(&mut harness).prefs.globe.clone();
+    for k in [egui::Key::C, egui::Key::G, egui::Key::P] {
+        key(&mut harness, k);
+    }
+    let after = state(&mut harness).prefs.globe.clone();
+    assert!(before.coast && before.graticule && !after.coast && !after.graticule);
+    assert_eq!(after.view.projection, Projection::EqualEarth);
+}
+
+#[test]
+fn models_switch_there_and_back_with_settings_of_their_own() {
+    let Some((mut harness, commands)) = Setup::new(script(20)).open() else {
+        return;
+    };
+    state(&mut harness).set_strength(0.35);
+    state(&mut harness).prefs.smooth = true;
+    state(&mut harness).open_model("precipitation");
+    harness.run_steps(4);
+    let globe = state(&mut harness);
+    assert!(globe.globe().is_some() && globe.aspect() == 2.0);
+    assert_eq!(globe.prefs.settings.guidance.strength, 1.0);
+    assert!(!globe.prefs.smooth && globe.look(true).rain.is_some());
+    assert!(globe.play.playing, "the new rollout runs");
+    globe.set_strength(1.25);
+    assert!(matches!(
+        commands.lock().unwrap().last(),
+        Some(Command::Run)
+    ));
+    state(&mut harness).open_model("vorticity");
+    harness.run_steps(4);
+    let flat = state(&mut harness);
+    assert!(flat.globe().is_none() && flat.look(true).rain.is_none());
+    assert_eq!(flat.prefs.settings.guidance.strength, 0.35);
+    assert!(flat.prefs.smooth);
+    state(&mut harness).open_model("precipitation");
+    harness.run_steps(4);
+    assert_eq!(state(&mut harness).prefs.settings.guidance.strength, 1.25);
+}
+
+#[test]
+fn picture_of_the_globe_carries_its_date_and_its_lines() {
+    let Some((mut harness, _)) = open_globe(|_| ()) else {
+        return;
+    };
+    let (picture, recipe) = state(&mut harness).picture(false).expect("a picture");
+    let globe = recipe.globe.expect("the globe's part of the recipe");
+    assert_eq!(globe.date, state(&mut harness).shown().and_then(|f| f.date));
+    assert!(picture.caption.contains("2059-09-27") && picture.units == "mm/day");
+    let with_lines = picture.draw();
+    let mut plain = picture.clone();
+    if let Some(globe) = &mut plain.globe {
+        (globe.coast, globe.graticule) = (false, false);
+    }
+    let plain = plain.draw();
+    assert_eq!(with_lines.width, plain.width);
+    assert!(with_lines.height > 3 * 480);
+    let differ = with_lines
+        .pixels
+        .chunks_exact(4)
+        .zip(plain.pixels.chunks_exact(4))
+        .filter(|(a, b)| a != b)
+        .count();
+    assert!((20_000..400_000).contains(&differ), "{differ}");
 }

@@ -257,6 +257,30 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_coast_lies_in_the_picture_of_its_cell() {
+        use crate::field::Globe;
+        let grid = Globe::cell_centred(48, 96).unwrap();
+        for projection in Projection::ALL {
+            let view = GlobeView {
+                projection,
+                lon: 25.0,
+                ..GlobeView::default()
+            };
+            for [lon, lat] in coastlines().iter().flatten() {
+                let (lon, lat) = (f64::from(*lon), f64::from(*lat));
+                let [u, v] = view.place(lon, lat);
+                let (back_lon, back_lat) = view.lon_lat(u, v).unwrap();
+                // A point on the edge of a cell may go either way.
+                let edge = |x: f64| (x / 3.75 - (x / 3.75).round()).abs() < 1e-6;
+                if !edge(lon) && !edge(lat) {
+                    assert_eq!(grid.column(lon), grid.column(back_lon));
+                    assert_eq!(grid.row(lat), grid.row(back_lat));
+                }
+            }
+        }
+    }
+
     fn lines_crossed(view: &GlobeView) -> usize {
         coastlines()
             .iter()

@@ -252,7 +252,10 @@ fn stopped(ui: &mut Ui, state: &mut State, kind: LaneKind, square: Rect) {
         CornerRadius::ZERO,
         palette(ui).panel.gamma_multiply(0.88),
     );
-    let inner = Rect::from_center_size(square.center(), vec2(square.width() - 32.0, 190.0));
+    let inner = Rect::from_center_size(
+        square.center(),
+        vec2(square.width() - 32.0, square.height().min(190.0)),
+    );
     let good = blow_up.frame.saturating_sub(1);
     let (suggested, usable) = state.strength_marks();
     let strength = state.prefs.settings.guidance.strength;

@@ -1,6 +1,7 @@
 //! Name, model, device, speed; save, theme, help.
 
-use egui::{Align, Button, Layout, RichText, Ui};
+use egui::containers::menu::{MenuButton, MenuConfig};
+use egui::{Align, Button, Layout, PopupCloseBehavior, RichText, Ui};
 
 use super::super::actions;
 use super::super::state::State;
@@ -32,8 +33,10 @@ pub fn show(ui: &mut Ui, state: &mut State) {
             ui.label(RichText::new(text).weak());
         }
         if state.globe().is_some() {
-            ui.menu_button("View", |ui| {
-                ui.set_min_width(200.0);
+            // It stays open while several things are switched.
+            let stays = MenuConfig::new().close_behavior(PopupCloseBehavior::CloseOnClickOutside);
+            MenuButton::new("View").config(stays).ui(ui, |ui| {
+                ui.set_width(210.0);
                 rain_options::map(ui, state);
             });
         }
