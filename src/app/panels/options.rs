@@ -94,8 +94,12 @@ pub fn sampler(ui: &mut Ui, state: &mut State) {
                     .max_decimals(2),
             );
         });
-        let warning = "A warm start fakes autocorrelation: the picture can freeze and jitter and still have the right one. \
-                       Judge it by the dynamics skill.";
+        let mut warning = "A warm start fakes autocorrelation: the picture can freeze and jitter and still have the right one. \
+                           Judge it by the dynamics skill.";
+        if state.globe().is_some() {
+            warning = "A warm start fakes autocorrelation: the picture can freeze and jitter and still have the right one. \
+                       Look at the Hovmöller diagram.";
+        }
         let color = palette(ui).alarm;
         ui.label(egui::RichText::new(warning).small().color(color));
     }

@@ -34,13 +34,19 @@ pub fn start_date(ui: &mut Ui, state: &mut State) -> bool {
     let (first, last) = globe.recorded;
     let label = ui.label("Start date");
     let edit = egui::TextEdit::singleline(&mut state.files.start_date)
-        .hint_text("YYYY-MM-DD, or the seed chooses")
+        .hint_text("YYYY-MM-DD or empty")
         .desired_width(f32::INFINITY);
     let response = ui.add(edit).labelled_by(label.id);
     let entered = response.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter));
     let read = read_date(&state.files.start_date, globe.calendar, (first, last));
     match &read {
-        Ok(_) => note(ui, format!("{}: {first} to {last}", globe.recording)),
+        Ok(_) => note(
+            ui,
+            format!(
+                "{}: {first} to {last}. Empty, the seed chooses.",
+                globe.recording
+            ),
+        ),
         Err(what) => ui.label(RichText::new(what).small().color(palette(ui).alarm)),
     };
     match read {

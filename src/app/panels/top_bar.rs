@@ -14,6 +14,14 @@ pub fn show(ui: &mut Ui, state: &mut State) {
         ui.spacing_mut().item_spacing.x = 16.0;
         ui.label(RichText::new("eddyscope").heading());
         model_menu::show(ui, state);
+        if state.globe().is_some() {
+            // It stays open while several things are switched.
+            let stays = MenuConfig::new().close_behavior(PopupCloseBehavior::CloseOnClickOutside);
+            MenuButton::new("View").config(stays).ui(ui, |ui| {
+                ui.set_width(210.0);
+                rain_options::map(ui, state);
+            });
+        }
         if let Some(facts) = &state.facts {
             let hash = facts.model_hash.get(..12).unwrap_or(&facts.model_hash);
             let (ny, nx) = facts.shape;
@@ -31,14 +39,6 @@ pub fn show(ui: &mut Ui, state: &mut State) {
                 format!("{rate:.1} frames/s")
             };
             ui.label(RichText::new(text).weak());
-        }
-        if state.globe().is_some() {
-            // It stays open while several things are switched.
-            let stays = MenuConfig::new().close_behavior(PopupCloseBehavior::CloseOnClickOutside);
-            MenuButton::new("View").config(stays).ui(ui, |ui| {
-                ui.set_width(210.0);
-                rain_options::map(ui, state);
-            });
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.spacing_mut().item_spacing.x = 4.0;
