@@ -246,7 +246,6 @@ fn a_stopped_run_goes_on_bit_for_bit() {
     );
     globe::write_with(dir.path(), false);
     refuse(&["--model", "rain-no-season"], &["another model"]);
-    refuse(&[], &["no model rain"]);
     let none = ["--resume", "--out", "none.nc"];
     refused(&rollout(dir.path(), 1, &none), &["none.nc"]);
     std::fs::write(at("text.nc"), "not a run").unwrap();

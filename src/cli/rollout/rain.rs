@@ -49,7 +49,9 @@ pub(super) fn resume(args: &RolloutArgs) -> Result<u8> {
         ));
     }
     let mut engine = super::engine(args, &model)?;
-    if engine.compute.name != recipe.device {
+    // The number of threads changes no bit.
+    let kind = |device: &str| device.split(',').next().map(str::to_owned);
+    if kind(&engine.compute.name) != kind(&recipe.device) {
         eprintln!(
             "note: begun on {}, goes on on {}; another kind of device gives other last digits",
             recipe.device, engine.compute.name
