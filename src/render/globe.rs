@@ -109,7 +109,7 @@ mod tests {
         let look = Look::plain(ColorMap::Gray, ValueRange { lo: 0.0, hi: 1.0 }, false);
         for projection in Projection::ALL {
             let rows = Rows::of(&globe, projection);
-            for (lon, lat) in [(12.5, 42.0), (-160.0, 0.0), (133.0, -24.0), (-70.0, 65.0)] {
+            for (lon, lat) in [(12.5, 42.0), (-160.0, 2.5), (133.0, -24.0), (-70.0, 65.0)] {
                 let mut values = vec![0.0; globe.len()];
                 let (row, column) = (globe.row(lat), globe.column(lon));
                 values[row * globe.nx + column] = 1.0;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use egui::{Align2, CornerRadius, Rect, Sense, Stroke, Ui, pos2, vec2};
 
-use crate::render::Look;
 use crate::render::gpu::Drawing;
+use crate::render::{Look, RainLook, Tone, ValueRange};
 use crate::rollout::settings::LaneKind;
 
 use super::super::paint;
@@ -27,7 +27,8 @@ pub fn show(ui: &mut Ui, state: &State) {
     note(
         ui,
         if globe {
-            "Mean over 10° S to 10° N by longitude, one line a day, time downwards. Slanted streaks are rain that travels."
+            "Mean over 10° S to 10° N by longitude, one line a day, time downwards; colours from 0 to 15 mm/day in equal steps. \
+             Slanted streaks are rain that travels."
         } else {
             "Mean over the central rows, along x, one line a frame, time downwards. Slanted streaks are things that move."
         },
@@ -55,10 +56,16 @@ pub fn show(ui: &mut Ui, state: &State) {
         return;
     };
     let look = state.look(ui.visuals().dark_mode);
-    let look = match globe {
-        true => look,
-        // A mean over rows varies less than a cell.
-        false => Look {
+    // A mean over rows varies less than a cell.
+    let look = match look.rain {
+        Some(rain) => Look {
+            rain: Some(RainLook {
+                tone: Tone::linear(ValueRange { lo: 0.0, hi: 15.0 }),
+                ..rain
+            }),
+            ..look
+        },
+        None => Look {
             range: half_range(look),
             ..look
         },
@@ -183,8 +190,8 @@ fn ring_rows(
         .collect()
 }
 
-fn half_range(look: Look) -> crate::render::ValueRange {
-    crate::render::ValueRange {
+fn half_range(look: Look) -> ValueRange {
+    ValueRange {
         lo: look.range.lo * 0.6,
         hi: look.range.hi * 0.6,
     }
