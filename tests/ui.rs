@@ -489,3 +489,20 @@ fn picture_of_the_globe_carries_its_date_and_its_lines() {
         .count();
     assert!((20_000..400_000).contains(&differ), "{differ}");
 }
+
+#[test]
+fn menus_of_the_top_bar_open() {
+    let Some((mut harness, _)) = open_globe(|_| ()) else {
+        return;
+    };
+    harness.get_by_label("View").click();
+    harness.run_steps(4);
+    assert!(harness.query_by_label("Graticule").is_some());
+    harness.snapshot_options("globe_view_menu", &window());
+    harness.key_press(egui::Key::Escape);
+    harness.run_steps(3);
+    assert!(harness.query_by_label("Graticule").is_none());
+    harness.get_by_value("precipitation").click();
+    harness.run_steps(4);
+    assert!(harness.query_by_label("Open a model folder…").is_some());
+}

@@ -96,7 +96,8 @@ pub fn keyboard(ctx: &egui::Context, state: &mut State) {
     if pressed(Key::F1) || pressed(Key::Questionmark) || question {
         state.help_open = !state.help_open;
     }
-    if pressed(Key::Escape) {
+    // An open list closes itself at Esc.
+    if !egui::Popup::is_any_open(ctx) && pressed(Key::Escape) {
         if state.help_open
             || state.files.save_open
             || state.files.model_open
