@@ -234,6 +234,16 @@ impl Prefs {
         self.model.as_deref().unwrap_or(DEFAULT_MODEL)
     }
 
+    /// Folders of models that were opened, the present one among them.
+    pub fn model_folders(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.worlds.keys().cloned().collect();
+        names.push(self.model_name().to_owned());
+        names.retain(|n| !Model::shipped_names().contains(&n.as_str()));
+        names.sort();
+        names.dedup();
+        names
+    }
+
     /// Goes back to the model that opens when none is asked for, if the folder of the last one is gone.
     pub fn forget_lost_model(&mut self) {
         let name = self.model_name().to_owned();

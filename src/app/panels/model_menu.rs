@@ -28,8 +28,12 @@ pub fn show(ui: &mut Ui, state: &mut State) {
                     wanted = Some((*name).to_owned());
                 }
             }
-            if !Model::shipped_names().contains(&now.as_str()) {
-                let _ = ui.selectable_label(true, short(&now)).on_hover_text(&now);
+            for folder in state.prefs.model_folders() {
+                let chosen = folder == now;
+                let label = ui.selectable_label(chosen, short(&folder));
+                if label.on_hover_text(&folder).clicked() {
+                    wanted = Some(folder);
+                }
             }
             ui.separator();
             folder = ui.button("Open a model folder…").clicked();
@@ -37,7 +41,10 @@ pub fn show(ui: &mut Ui, state: &mut State) {
         .response
         .on_hover_text("Model; another one starts a rollout of its own, with the settings that you left it with");
     if let Some(name) = wanted {
-        state.open_model(&name);
+        match Model::shipped_names().contains(&name.as_str()) {
+            true => state.open_model(&name),
+            false => state.open_folder(&name),
+        }
     }
     if folder {
         state.files.model_open = true;

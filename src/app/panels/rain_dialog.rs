@@ -63,11 +63,11 @@ pub fn window(ctx: &egui::Context, state: &mut State) {
                     });
             }
             ui.add_space(3.0 * GRID);
+            let about = "They are averaged onto the model's grid, areas kept: truth and the start come from them.";
+            ui.label(RichText::new(about).small().weak());
+            ui.add_space(GRID);
             ui.horizontal(|ui| {
-                let about = "They are averaged onto the model's grid, areas kept: truth and the start come from them.";
-                ui.label(RichText::new(about).small().weak());
-            });
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+              ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 let ready = matches!(rain.found, Some(Ok(_))) && !rain.is_looking();
                 let label = if rain.asked.is_empty() {
                     "Start from them"
@@ -76,6 +76,7 @@ pub fn window(ctx: &egui::Context, state: &mut State) {
                 };
                 go = ui.add_enabled(ready, Button::new(label)).clicked();
                 cancel = ui.button("Cancel").clicked();
+              });
             });
         });
     if let Some((topic, chosen)) = answer {
