@@ -252,7 +252,7 @@ fn members_of_a_file_are_series_of_their_own() {
     }
     file.sync().unwrap();
     drop(file);
-    let members = open(&[path.clone()], &Choices::default(), None).unwrap();
+    let members = open(std::slice::from_ref(&path), &Choices::default(), None).unwrap();
     assert_eq!(members.len(), 2);
     let second = Choices {
         member: Some(1),
