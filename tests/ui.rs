@@ -14,7 +14,7 @@ use eddyscope::rollout::settings::{LaneKind, Settings};
 use egui_kittest::kittest::Queryable as _;
 use egui_kittest::wgpu::{WgpuTestRenderer, create_render_state, default_wgpu_setup};
 use egui_kittest::{Harness, SnapshotOptions};
-use support::{Script, Synthetic};
+use support::{Script, Synthetic, rain_script as rain, script};
 
 /// The same machine: text and shapes may not move at all.
 fn strict() -> SnapshotOptions {
@@ -28,23 +28,6 @@ fn window() -> SnapshotOptions {
     SnapshotOptions::new()
         .threshold(1.0)
         .max_failed_pixels(600usize)
-}
-
-fn script(frames: usize) -> Script {
-    Script {
-        frames,
-        members: 1,
-        settings: Settings::default(),
-        blow_up: None,
-        globe: false,
-    }
-}
-
-fn rain(frames: usize) -> Script {
-    Script {
-        globe: true,
-        ..script(frames)
-    }
 }
 
 type Commands = Arc<Mutex<Vec<Command>>>;

@@ -25,6 +25,25 @@ pub struct Script {
     pub globe: bool,
 }
 
+/// Vorticity.
+pub fn script(frames: usize) -> Script {
+    Script {
+        frames,
+        members: 1,
+        settings: Settings::default(),
+        blow_up: None,
+        globe: false,
+    }
+}
+
+/// Rain on the globe.
+pub fn rain_script(frames: usize) -> Script {
+    Script {
+        globe: true,
+        ..script(frames)
+    }
+}
+
 pub struct Synthetic {
     archive: Archive,
     events: VecDeque<Event>,
