@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use eddyscope::app::{EddyApp, GpuErrors, Launch, Prefs, RolloutSource, State, Tab, paint};
 use eddyscope::render::Projection;
 use eddyscope::rollout::protocol::Command;
-use eddyscope::rollout::settings::{LaneKind, Settings};
+use eddyscope::rollout::settings::LaneKind;
 use egui_kittest::kittest::Queryable as _;
 use egui_kittest::wgpu::{WgpuTestRenderer, create_render_state, default_wgpu_setup};
 use egui_kittest::{Harness, SnapshotOptions};
