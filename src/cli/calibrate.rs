@@ -15,8 +15,10 @@ use crate::rollout::headless;
 use crate::rollout::settings::{
     DiscriminatorKind, GuidanceSettings, RolloutSpec, SamplerSettings, Settings, Solver,
 };
+use crate::train::Source;
 use crate::train::assemble::{Parts, assemble, write_card};
 
+use super::data::RainAnswers;
 use super::progress::{Interrupt, bar};
 
 /// Calibrate the two-tower discriminator and put a model folder together
@@ -41,6 +43,9 @@ pub struct CalibrateArgs {
     /// The data that the networks were trained on, if they were not simulated
     #[arg(long, value_name = "FILES", num_args = 1..)]
     pub data: Vec<PathBuf>,
+    /// Answers
+    #[command(flatten)]
+    pub answers: RainAnswers,
     /// Suggested guidance strength of the encoder
     #[arg(long, default_value_t = 1.0)]
     pub encoder_suggested: f32,
@@ -66,12 +71,16 @@ pub fn run(args: &CalibrateArgs) -> Result<u8> {
     let compute = device::select(args.device)?;
     let stop = AtomicBool::new(false);
     let progress = bar(1000, "");
+    let source = Source {
+        files: args.data.clone(),
+        choices: args.answers.choices(),
+    };
     let parts = Parts {
         config: &args.config,
         denoiser: &args.denoiser,
         tower: &args.tower,
         encoder: args.encoder.as_deref(),
-        data: &args.data,
+        data: &source,
         encoder_strength: (args.encoder_suggested, args.encoder_usable),
         two_tower_strength: (1.0, 1.5),
     };

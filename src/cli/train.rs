@@ -6,13 +6,14 @@ use std::time::Duration;
 use clap::Args;
 use indicatif::ProgressBar;
 
+use super::data::RainAnswers;
 use super::progress::{Interrupt, bar};
 use crate::device::{self, DeviceRequest};
 use crate::error::Result;
 use crate::rollout::settings::DiscriminatorKind;
 use crate::train::objective::{DenoiserObjective, EncoderObjective, Objective, TowerObjective};
 use crate::train::session::Report;
-use crate::train::{Options, Outcome, TrainConfig, load_data, train};
+use crate::train::{Options, Outcome, Source, TrainConfig, load_data, train};
 
 /// Options shared by `train denoiser` and `train discriminator`.
 #[derive(Debug, Clone, Args)]
@@ -45,6 +46,9 @@ pub struct TrainArgs {
     /// precipitation (several files or quoted patterns make one series)
     #[arg(long, value_name = "FILES", num_args = 1..)]
     pub data: Vec<PathBuf>,
+    /// Answers
+    #[command(flatten)]
+    pub answers: RainAnswers,
     /// Number of steps (default: the training file's)
     #[arg(long, value_name = "N")]
     pub steps: Option<usize>,
@@ -145,7 +149,10 @@ impl Run<'_> {
         let simulation = bar(100, "% of the data simulated");
         let data = load_data(
             &self.config.data,
-            &args.data,
+            &Source {
+                files: args.data.clone(),
+                choices: args.answers.choices(),
+            },
             self.seed,
             &|| interrupt.asked(),
             &|fraction| simulation.set_position((100.0 * fraction) as u64),

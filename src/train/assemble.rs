@@ -25,7 +25,7 @@ use super::adjust::Adjustment;
 use super::calibrate::Subject;
 use super::calibrate_globe::GlobeSubject;
 use super::config::GlobeData;
-use super::{TrainConfig, globe as globe_data, load_data, load_days, truth, truth_globe};
+use super::{Source, TrainConfig, globe as globe_data, load_data, load_days, truth, truth_globe};
 
 /// Standard deviation of the normalised data.
 const SIGMA_DATA: f32 = 0.5;
@@ -41,7 +41,7 @@ pub struct Parts<'a> {
     /// Weights of the encoder, if there is one.
     pub encoder: Option<&'a Path>,
     /// File with the data instead of a simulation.
-    pub data: &'a [PathBuf],
+    pub data: &'a Source,
     /// Suggested and usable strength of the encoder.
     pub encoder_strength: (f32, f32),
     /// Suggested and usable strength of the two-tower discriminator.
@@ -91,7 +91,7 @@ pub fn assemble(
     };
     let text = &config.model;
     let file = parts.config.display();
-    let data = if parts.data.is_empty() {
+    let data = if parts.data.files.is_empty() {
         ""
     } else {
         " --data FILES"
@@ -195,13 +195,13 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn on_the_box(&self, files: &[PathBuf]) -> Result<Measured> {
+    fn on_the_box(&self, source: &Source) -> Result<Measured> {
         let config = self.config;
         let preset = Params::preset(&config.data.preset)?;
         let mut solver = Solver::new(&preset)?;
         let data = load_data(
             &config.data,
-            files,
+            source,
             0,
             &|| self.stop.load(Ordering::Relaxed),
             &|f| (self.progress)("simulating the data", (1000.0 * f) as usize, 1000),
@@ -238,9 +238,9 @@ impl Work<'_> {
         })
     }
 
-    fn on_the_globe(&self, globe: &GlobeData, files: &[PathBuf]) -> Result<Measured> {
+    fn on_the_globe(&self, globe: &GlobeData, source: &Source) -> Result<Measured> {
         let config = self.config;
-        let days = load_days(globe, files, &|| self.stop.load(Ordering::Relaxed), &|f| {
+        let days = load_days(globe, source, &|| self.stop.load(Ordering::Relaxed), &|f| {
             (self.progress)("reading the days", (1000.0 * f) as usize, 1000)
         })?;
         let amounts = Arc::new(globe_data::statistics(&days, globe)?);

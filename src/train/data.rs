@@ -13,6 +13,15 @@ use crate::error::{Result, UserError};
 use crate::field::Globe;
 use crate::sim::{Params, simulate};
 
+/// Files to train on, and what their reader was told of them.
+#[derive(Debug, Clone, Default)]
+pub struct Source {
+    /// Names of the files; none to simulate the data.
+    pub files: Vec<PathBuf>,
+    /// Answers to what files of precipitation leave open.
+    pub choices: Choices,
+}
+
 /// The runs to train on, normalised to a standard deviation of 0.5. `seed` fixes the draws of batches; `progress` is
 /// told the fraction of the simulation (or of the reading) that is done; `stop` ends it.
 ///
@@ -20,17 +29,17 @@ use crate::sim::{Params, simulate};
 /// An unknown preset, a file that cannot be used, too few runs, or a stop.
 pub fn load_data(
     config: &DataConfig,
-    files: &[PathBuf],
+    source: &Source,
     seed: u64,
     stop: &(dyn Fn() -> bool + Sync),
     progress: &(dyn Fn(f64) + Sync),
 ) -> Result<Dataset> {
     if let Some(g) = &config.globe {
-        let days = load_days(g, files, stop, progress)?;
+        let days = load_days(g, source, stop, progress)?;
         let amounts = Arc::new(globe::statistics(&days, g)?);
         return globe::dataset(&days, &amounts, g, seed);
     }
-    let series = match files {
+    let series = match &source.files[..] {
         [path] => read_series(path, None)?,
         [] => {
             let report = |done: usize, all: usize| {
@@ -61,20 +70,21 @@ pub fn load_data(
 /// No files, files that cannot be used, or a stop.
 pub fn load_days(
     config: &GlobeData,
-    files: &[PathBuf],
+    source: &Source,
     stop: &(dyn Fn() -> bool + Sync),
     progress: &(dyn Fn(f64) + Sync),
 ) -> Result<Days> {
     let headline = "Cannot train on the globe";
-    if files.is_empty() {
+    if source.files.is_empty() {
         return Err(UserError::new(
             headline,
             "the training file asks for days of precipitation, and no files are given",
             "name them with --data 'FILES' (NetCDF; `eddyscope data FILES` shows what is recognised)",
         ));
     }
+    let files = &source.files;
     let names: Vec<String> = files.iter().map(|f| f.display().to_string()).collect();
-    let rain = RainFiles::open(&expand_paths(&names)?, &Choices::default())?;
+    let rain = RainFiles::open(&expand_paths(&names)?, &source.choices)?;
     rain.answered()?;
     let grid = match config.grid {
         Some([ny, nx]) => Globe::cell_centred(ny, nx)?,

@@ -32,7 +32,7 @@ pub mod truth;
 pub mod truth_globe;
 
 pub use config::TrainConfig;
-pub use data::{load_data, load_days};
+pub use data::{Source, load_data, load_days};
 pub use session::{Options, Outcome, train};
 
 #[cfg(test)]

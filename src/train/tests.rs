@@ -13,7 +13,7 @@ use super::config::{DataConfig, NoiseLaw, OptimizerConfig};
 use super::config::{DenoiserTraining, EncoderTraining, TowerTraining};
 use super::objective::{DenoiserObjective, EncoderObjective, Objective, TowerObjective};
 use super::session::{CHECKPOINT, LOG, Options, Outcome, train};
-use super::{TrainConfig, load_data};
+use super::{Source, TrainConfig, load_data};
 use crate::data::{Dataset, PairSettings, Series};
 use crate::field::Grid;
 use crate::nn::{Denoiser, EncoderConfig, HistoryTower, UNetConfig, weights};
@@ -322,7 +322,10 @@ fn data_are_simulated_and_a_stop_is_heard() {
         frames: 2,
         seed: 1,
     };
-    assert!(load_data(&config, &[], 0, &|| true, &|_| ()).is_err());
-    let missing = Path::new("/nowhere/run.nc");
-    assert!(load_data(&config, &[missing.to_path_buf()], 0, &|| false, &|_| ()).is_err());
+    assert!(load_data(&config, &Source::default(), 0, &|| true, &|_| ()).is_err());
+    let missing = Source {
+        files: vec![Path::new("/nowhere/run.nc").to_path_buf()],
+        ..Source::default()
+    };
+    assert!(load_data(&config, &missing, 0, &|| false, &|_| ()).is_err());
 }
