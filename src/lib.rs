@@ -1,7 +1,7 @@
 //! # eddyscope
 //!
 //! Watch time appear in a still-image model. An unconditional image diffusion model makes single frames of
-//! two-dimensional turbulence; the gradient of a time-consistency discriminator, added to the score, makes each new
+//! two-dimensional turbulence, or of a day's rain on the globe; the gradient of a time-consistency discriminator, added to the score, makes each new
 //! frame follow from the last ones (Hess et al. 2025, arXiv 2505.09089). A window drives the guided sampler in a
 //! worker thread and draws every new frame; the same engine runs from the command line.
 //!
@@ -32,6 +32,22 @@
 //! [`diffusion::Discriminate`] and a line in `rollout::engine`; another figure in `metrics`, then in
 //! `rollout::diagnostics` and `app::plots`; another control in `rollout::settings` and `app::panels`; another world with
 //! its own solver preset in `sim::params`, its training file under `models/` and a line in `model::shipped`.
+//!
+//! # Two worlds
+//!
+//! | | vorticity | precipitation |
+//! |---|---|---|
+//! | grid | doubly periodic box ([`field::Grid`]) | latitude-longitude rows, south to north ([`field::Globe`]) |
+//! | physical to normalised | one scale | transform, then mean and std of each cell ([`data::amounts`]) |
+//! | truth | the solver ([`sim`]) | recorded days ([`data::recording`]): the shipped clip or the user's files |
+//! | closed form | per wavenumber shell ([`diffusion::two_tower`]) | per wavelet coefficient, with a spread that depends on the state ([`diffusion::wavelet_tower`]) |
+//! | beyond the edge | the opposite edge | the opposite edge in longitude; across the pole half-way around the same row |
+//! | the networks know the place | no | a learned field at each level ([`nn::UNetConfig::position`]) |
+//! | figures | dynamics skill, shells | rain ([`metrics::rain`]): anomalies from the monthly climatology, wet share, percentiles |
+//!
+//! A model's card says which world it is: with `data.globe` the globe, without it the box (`rollout::world`). Files of
+//! precipitation come in through [`data::rain`] (recognised, asked where a guess could be wrong), [`data::regrid`] puts them
+//! on the model's grid, and [`data::rain_stream`] writes runs day by day.
 //!
 //! # One frame
 //!

@@ -19,12 +19,12 @@ use crate::random::{NoiseKey, Stream};
 use crate::rollout::engine::HISTORY;
 use crate::rollout::settings::{GuidanceSettings, SamplerSettings};
 
-/// Members of the rollout; each starts on another validation day.
-const MEMBERS: usize = 8;
-/// Days that it runs before it counts, and that count.
+/// Members of the rollout; each starts in another stretch of the validation days, at the same day of the year.
+const MEMBERS: usize = 4;
+/// Days that it runs before it counts, and that count: a whole year.
 const SPIN_UP: usize = 20;
 /// See [`SPIN_UP`].
-const DAYS: usize = 100;
+const DAYS: usize = 365;
 /// Passes.
 const PASSES: usize = 2;
 /// Ranks at which the laws are matched: close where the tail bends.
@@ -45,6 +45,8 @@ pub struct Adjustment<'a> {
     pub amounts: &'a Amounts,
     /// Guidance strength of the rollout.
     pub strength: f32,
+    /// Whether the tower is told the day of the year.
+    pub told: bool,
     /// Sampler of the rollout.
     pub sampler: SamplerSettings,
     /// Where to compute.
@@ -109,10 +111,10 @@ impl Adjustment<'_> {
         let runs: Vec<usize> = self.data.runs(Part::Validation).collect();
         let mut history: Vec<Vec<Vec<f32>>> = (0..MEMBERS)
             .map(|member| {
-                let run = runs[member % runs.len()];
-                let last = HISTORY - 1 + (self.data.frames() - HISTORY) * member / MEMBERS;
+                let run = runs[member * runs.len() / MEMBERS];
                 (0..HISTORY)
-                    .map(|past| self.data.frame(run, last - past).unwrap_or(&[]).to_vec())
+                    .rev()
+                    .map(|day| self.data.frame(run, day).unwrap_or(&[]).to_vec())
                     .collect()
             })
             .collect();
@@ -126,12 +128,18 @@ impl Adjustment<'_> {
             strength: self.strength,
             ..GuidanceSettings::default()
         };
+        // The stretches are as long as a year, so that all begin at about the same day of it.
+        let first = runs.first().and_then(|&run| self.data.season(run, 0));
         let mut made = Vec::with_capacity(DAYS * MEMBERS * cells);
         for day in 0..SPIN_UP + DAYS {
             let past = history.iter().flatten().flatten().copied().collect();
-            let conditioned = self
-                .discriminator
-                .condition(&tensor(past, HISTORY), Context::history(HISTORY - 1));
+            let context = Context {
+                m: HISTORY - 1,
+                season: first
+                    .filter(|_| self.told)
+                    .map(|s| (s + (HISTORY + day) as f64 / DAYS as f64).fract()),
+            };
+            let conditioned = self.discriminator.condition(&tensor(past, HISTORY), context);
             let noise = |step: usize| {
                 let key = |member| NoiseKey {
                     seed,

@@ -24,7 +24,7 @@ use crate::sim::{Params, Solver};
 use super::adjust::Adjustment;
 use super::calibrate::Subject;
 use super::calibrate_globe::GlobeSubject;
-use super::config::GlobeData;
+use super::config::{Adjust, GlobeData};
 use super::{Source, TrainConfig, globe as globe_data, load_data, load_days, truth, truth_globe};
 
 /// Standard deviation of the normalised data.
@@ -254,7 +254,7 @@ impl Work<'_> {
         .calibrate(config.data.seed, &|done, all| {
             (self.progress)("calibrating", done, all)
         })?;
-        let adjust = if globe.adjust {
+        let adjust = if globe.adjust != Adjust::Off {
             let tower = WaveletTower::new(
                 self.networks.tower.clone(),
                 wavelet.clone(),
@@ -267,6 +267,7 @@ impl Work<'_> {
                 data: &data,
                 amounts: &amounts,
                 strength: self.strength,
+                told: globe.adjust == Adjust::Told,
                 sampler: SamplerSettings::default(),
                 device: self.device,
             }

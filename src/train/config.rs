@@ -109,9 +109,23 @@ pub struct GlobeData {
     /// See `cap_quantile`.
     #[serde(default = "cap_factor")]
     pub cap_factor: f32,
-    /// Whether the marginal law of the amounts is corrected when the model is put together ([`super::adjust`]).
+    /// Whether the marginal law of the amounts is corrected when the model is put together ([`super::adjust`]), and
+    /// whether the tower is told the day of the year in the rollout that it is taken from.
     #[serde(default)]
-    pub adjust: bool,
+    pub adjust: Adjust,
+}
+
+/// Correction of the marginal law.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Adjust {
+    /// None.
+    #[default]
+    Off,
+    /// From a rollout whose tower is not told the day of the year.
+    Untold,
+    /// From a rollout whose tower is told.
+    Told,
 }
 
 fn dry() -> f32 {

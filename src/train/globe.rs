@@ -191,7 +191,7 @@ mod tests {
             std_floor: 0.1,
             cap_quantile: 0.9995,
             cap_factor: 1.05,
-            adjust: false,
+            adjust: crate::train::config::Adjust::Off,
         }
     }
 
