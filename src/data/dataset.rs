@@ -64,6 +64,8 @@ pub struct Dataset {
     /// Where each frame stands in its year, `[run][frame]`; only on the globe, whose places are not alike: there is no
     /// symmetry to augment with, and no window reaches across a pole.
     seasons: Option<Vec<f32>>,
+    /// Two harmonics of the year in every cell, `[4][ny][nx]`, over the training days; with `seasons` only.
+    cycle: Vec<f32>,
 }
 
 impl Dataset {
@@ -116,6 +118,7 @@ impl Dataset {
             seed,
             normalisation,
             seasons: None,
+            cycle: Vec::new(),
         })
     }
 
@@ -148,6 +151,7 @@ impl Dataset {
                 "give more days, or keep fewer for validation (validation_days in the training file)",
             ));
         }
+        let cycle = cycle(&values, &seasons[..(runs - validation) * frames], grid.len());
         Ok(Self {
             values,
             grid,
@@ -157,7 +161,14 @@ impl Dataset {
             seed,
             normalisation: Normalisation { scale: 1.0 },
             seasons: Some(seasons),
+            cycle,
         })
+    }
+
+    /// Two harmonics of the year in every cell over the training days, `[4][ny][nx]`, normalised
+    /// ([`crate::diffusion::seasonal`]); `None` in a world without seasons.
+    pub fn seasonal_cycle(&self) -> Option<&[f32]> {
+        self.seasons.as_ref().map(|_| &self.cycle[..])
     }
 
     /// Whether the frames stand on the globe.
@@ -315,6 +326,23 @@ impl Dataset {
         }
         out
     }
+}
+
+/// Cosine and sine of the year's turn and of twice that, in every cell: twice the mean of each times the value, which is
+/// least squares over whole years.
+fn cycle(values: &[f32], seasons: &[f32], cells: usize) -> Vec<f32> {
+    let mut sums = vec![0.0f64; 4 * cells];
+    for (frame, &season) in values.chunks_exact(cells).zip(seasons) {
+        let turn = std::f64::consts::TAU * f64::from(season);
+        let waves = [turn.cos(), turn.sin(), (2.0 * turn).cos(), (2.0 * turn).sin()];
+        for (sums, wave) in sums.chunks_exact_mut(cells).zip(waves) {
+            for (sum, &value) in sums.iter_mut().zip(frame) {
+                *sum += wave * f64::from(value);
+            }
+        }
+    }
+    let factor = 2.0 / seasons.len().max(1) as f64;
+    sums.into_iter().map(|s| (s * factor) as f32).collect()
 }
 
 /// The element of a range at the fraction `u` of it.

@@ -10,6 +10,7 @@ pub mod encoder;
 pub mod gaussian;
 pub mod sampler;
 pub mod schedule;
+pub mod seasonal;
 pub mod two_tower;
 pub mod wavelet;
 pub mod wavelet_tower;

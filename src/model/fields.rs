@@ -5,6 +5,7 @@
 //! | `mean`, `std`, `cap` | `[ny, nx]` | normalisation of each cell ([`crate::data::amounts`]) |
 //! | `climatology` | `[12, ny, nx]` | mean amount of each calendar month, mm/day |
 //! | `climatology_p90` | `[12, ny, nx]` | 90th percentile of each calendar month, mm/day |
+//! | `seasonal` | `[4, ny, nx]` | two harmonics of the year, normalised ([`crate::diffusion::seasonal`]) |
 //! | `power` | `[ny, nx]` | power of each wavelet coefficient |
 //! | `beta` | `[4, ny, nx]` | regression on the forecast, by history length |
 //! | `spread` | `[4, ny, nx]` | factor on the tower's variance, by history length |

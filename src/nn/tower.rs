@@ -66,12 +66,34 @@ impl HistoryTower {
     /// `history` `[batch, 4, y, x]` (normalised units, newest first) and the history length 0..=3 of each row (or one
     /// for all) to the forecast `[batch, 1, y, x]`. Frames beyond a row's history length are not looked at.
     pub fn forward(&self, history: Tensor<4>, m: &[usize]) -> Tensor<4> {
-        self.forecast(history, m, &[None]).mean
+        self.forecast(history, m, &[None], None).mean
     }
 
     /// The same with the season of the frame to be forecast, a fraction of the year for each row (or one for all), `None`
     /// where it is not told; and with the maps of the spread.
-    pub fn forecast(&self, history: Tensor<4>, m: &[usize], season: &[Option<f64>]) -> TowerOutput {
+    ///
+    /// `usual` `[batch or 1, 1, y, x]` is what is usual at that season: the tower then forecasts the anomaly from it out
+    /// of the anomalies before. A rollout that has lost its season is called back, since a tower that is shown seasons and
+    /// weather together takes the season of its history for given.
+    pub fn forecast(
+        &self,
+        history: Tensor<4>,
+        m: &[usize],
+        season: &[Option<f64>],
+        usual: Option<Tensor<4>>,
+    ) -> TowerOutput {
+        let history = match &usual {
+            Some(usual) => history - usual.clone(),
+            None => history,
+        };
+        let mut out = self.anomaly(history, m, season);
+        if let Some(usual) = usual {
+            out.mean = out.mean + usual;
+        }
+        out
+    }
+
+    fn anomaly(&self, history: Tensor<4>, m: &[usize], season: &[Option<f64>]) -> TowerOutput {
         let [_, _, h, w] = history.dims();
         let last = history.clone().narrow(1, 0, 1);
         let device = history.device();

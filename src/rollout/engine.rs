@@ -9,6 +9,7 @@ use crate::data::recording::Recording;
 use crate::data::{Amounts, Normaliser};
 use crate::device::ComputeDevice;
 use crate::diffusion::encoder::EncoderGuide;
+use crate::diffusion::seasonal::{HARMONICS, SeasonalCycle};
 use crate::diffusion::two_tower::{Forecast, TwoTower};
 use crate::diffusion::wavelet::WaveletBasis;
 use crate::diffusion::wavelet_tower::{
@@ -65,14 +66,27 @@ impl Forecast for HistoryTower {
     }
 }
 
-impl ForecastSpread for HistoryTower {
+/// A tower on the globe, and the year's cycle that it measures anomalies from when it is told the date.
+pub struct GlobeTower {
+    /// The tower.
+    pub tower: HistoryTower,
+    /// The cycle; `None` for a tower that cannot be told the date.
+    pub cycle: Option<SeasonalCycle>,
+}
+
+impl ForecastSpread for GlobeTower {
     fn forecast(
         &self,
         history: &Tensor<4>,
         context: Context,
         basis: &WaveletBasis,
     ) -> SpreadForecast {
-        let out = HistoryTower::forecast(self, history.clone(), &[context.m], &[context.season]);
+        let season = [context.season];
+        let usual = match (&self.cycle, context.season) {
+            (Some(cycle), Some(_)) => Some(cycle.at(&season)),
+            _ => None,
+        };
+        let out = self.tower.forecast(history.clone(), &[context.m], &season, usual);
         SpreadForecast {
             log_variance: log_variance(out.maps, &out.mean, basis),
             mean: out.mean,
@@ -146,6 +160,14 @@ impl Engine {
                     (Some(c), _, _) => Box::new(TwoTower::new(tower, c.clone(), device)?),
                     (None, Some(w), Some(f)) => {
                         let tables = wavelet_tables(f, w.shape)?;
+                        let cycle = if tower.knows_season() {
+                            let [ny, nx] = w.shape;
+                            let values = f.get("seasonal", &[HARMONICS, ny, nx])?;
+                            SeasonalCycle::new(values, w.shape, device)
+                        } else {
+                            None
+                        };
+                        let tower = GlobeTower { tower, cycle };
                         Box::new(WaveletTower::new(tower, w.clone(), &tables, device)?)
                     }
                     _ => {

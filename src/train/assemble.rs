@@ -9,6 +9,7 @@ use burn::tensor::Device;
 use serde_json::Value;
 
 use crate::data::dataset::Part;
+use crate::diffusion::seasonal::SeasonalCycle;
 use crate::diffusion::two_tower::Calibration;
 use crate::diffusion::wavelet_tower::{WaveletCalibration, WaveletTower};
 use crate::error::{Result, UserError};
@@ -18,6 +19,7 @@ use crate::model::card::{
 };
 use crate::model::{CARD_FILE, Fields, Model};
 use crate::nn::{Denoiser, HistoryTower, weights};
+use crate::rollout::engine::GlobeTower;
 use crate::rollout::settings::SamplerSettings;
 use crate::sim::{Params, Solver};
 
@@ -245,8 +247,15 @@ impl Work<'_> {
         })?;
         let amounts = Arc::new(globe_data::statistics(&days, globe)?);
         let data = globe_data::dataset(&days, &amounts, globe, 0)?;
+        let shape = [days.grid.ny(), days.grid.nx];
+        let cycle = data.seasonal_cycle().unwrap_or_default();
+        let tower = || GlobeTower {
+            tower: self.networks.tower.clone(),
+            cycle: SeasonalCycle::new(cycle, shape, self.device)
+                .filter(|_| self.networks.tower.knows_season()),
+        };
         let (wavelet, tables) = GlobeSubject {
-            tower: &self.networks.tower,
+            tower: &tower(),
             denoiser: &self.networks.denoiser,
             data: &data,
             device: self.device,
@@ -255,12 +264,7 @@ impl Work<'_> {
             (self.progress)("calibrating", done, all)
         })?;
         let adjust = if globe.adjust != Adjust::Off {
-            let tower = WaveletTower::new(
-                self.networks.tower.clone(),
-                wavelet.clone(),
-                &tables,
-                self.device,
-            )?;
+            let tower = WaveletTower::new(tower(), wavelet.clone(), &tables, self.device)?;
             Adjustment {
                 denoiser: &self.networks.denoiser,
                 discriminator: &tower,
@@ -282,12 +286,12 @@ impl Work<'_> {
         } else {
             Vec::new()
         };
-        let shape = [days.grid.ny(), days.grid.nx];
         let by_length = |v: &[Vec<f32>]| v.concat();
         let mut fields = Fields::default();
         fields.insert("mean", &shape, amounts.mean.clone());
         fields.insert("std", &shape, amounts.std.clone());
         fields.insert("cap", &shape, amounts.cap.clone());
+        fields.insert("seasonal", &[4, shape[0], shape[1]], cycle.to_vec());
         fields.insert("power", &shape, tables.power.clone());
         let stacked = |n: usize| [n, shape[0], shape[1]];
         fields.insert("beta", &stacked(4), by_length(&tables.beta));

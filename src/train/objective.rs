@@ -5,6 +5,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::config::{DenoiserTraining, EncoderTraining, NoiseLaw, TowerTraining};
 use crate::data::Dataset;
+use crate::diffusion::seasonal::SeasonalCycle;
 use crate::diffusion::wavelet::{WaveletBasis, band_count};
 use crate::diffusion::wavelet_tower::log_variance;
 use crate::error::{Result, UserError};
@@ -241,15 +242,19 @@ impl TowerObjective<'_> {
         history: Tensor<4>,
         next: Tensor<4>,
         m: &[usize],
-        season: &[Option<f64>],
+        (season, cycle): (&[Option<f64>], Option<&[f32]>),
     ) -> Tensor<1> {
-        let out = net.forecast(history, m, season);
+        let [_, _, ny, nx] = next.dims();
+        let usual = cycle
+            .filter(|_| net.knows_season())
+            .and_then(|c| SeasonalCycle::new(c, [ny, nx], &next.device()))
+            .map(|c| c.at(season));
+        let out = net.forecast(history, m, season, usual);
         let missed = next - out.mean.clone();
         let squared = missed.clone().square().mean();
         let Some(maps) = out.maps else {
             return squared;
         };
-        let [_, _, ny, nx] = missed.dims();
         let basis = WaveletBasis::new(ny, nx, &missed.device());
         let variance = log_variance(Some(maps), &out.mean, &basis);
         let missed = basis.transform(missed.detach()).square();
@@ -321,7 +326,7 @@ impl Objective for TowerObjective<'_> {
         let m = lengths(seed, step, n);
         let season = data.window_seasons(step, n, HISTORY);
         let season = told(season, self.0.season_share, seed, step);
-        self.error(net, history, next, &m, &season)
+        self.error(net, history, next, &m, (&season, data.seasonal_cycle()))
     }
 
     fn validation(&self, net: &HistoryTower, data: &Dataset, device: &Device) -> f64 {
@@ -335,7 +340,13 @@ impl Objective for TowerObjective<'_> {
             let season = &season[rows.clone()];
             let window = window.clone().slice([rows]);
             let next = window.clone().narrow(1, 0, 1);
-            self.error(net, window.narrow(1, 1, HISTORY), next, &m, season)
+            self.error(
+                net,
+                window.narrow(1, 1, HISTORY),
+                next,
+                &m,
+                (season, data.seasonal_cycle()),
+            )
         })
     }
 }

@@ -300,7 +300,7 @@ fn the_globes_training_files_build_their_networks() {
         let tower = HistoryTower::new(&config.tower.network, &device);
         assert!(tower.knows_season());
         let history = Tensor::<4>::zeros([1, 4, ny, nx], &device);
-        let out = tower.forecast(history, &[3], &[Some(0.5)]);
+        let out = tower.forecast(history, &[3], &[Some(0.5)], None);
         assert_eq!(out.mean.dims(), [1, 1, ny, nx]);
         let maps = crate::diffusion::wavelet::band_count(ny, nx);
         assert_eq!(out.maps.expect("maps").dims(), [1, maps, ny, nx]);

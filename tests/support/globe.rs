@@ -189,6 +189,7 @@ fn fields(globe: &Globe, days: &[Arc<[f32]>]) -> Fields {
     fields.insert("climatology_p90", &[12, shape[0], shape[1]], p90);
     fields.insert("power", &shape, vec![0.25; n]);
     fields.insert("beta", &[4, shape[0], shape[1]], vec![1.0; 4 * n]);
+    fields.insert("seasonal", &[4, shape[0], shape[1]], vec![0.0; 4 * n]);
     fields.insert("spread", &[4, shape[0], shape[1]], vec![1.0; 4 * n]);
     fields
 }
