@@ -32,6 +32,34 @@ pub struct WaveletCalibration {
     pub gain_log_sigma: Vec<f32>,
     /// Weight in [0, 1] of what the image model knows beyond the Gaussian, by noise level and band.
     pub gain: Vec<Vec<f32>>,
+    /// How much of a forecast's departure from what is usual is kept.
+    #[serde(default)]
+    pub keep: Keep,
+}
+
+/// Share, by band, of a forecast's departure from what is usual that is kept; empty = all of it.
+///
+/// A tower sees departures that last (the season, a band of rain in the wrong place) only in histories in which they are
+/// true. In a rollout its own errors become such departures, and nothing calls them back; a share a little below 1 in
+/// the coarse bands does. Usual is the season's mean for a tower that is told the date, and the year's for one that is
+/// not.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Keep {
+    /// For a tower that is told the date.
+    pub told: Vec<f32>,
+    /// For one that is not.
+    pub untold: Vec<f32>,
+}
+
+impl Keep {
+    /// Whether the shares fit a number of bands.
+    pub fn fits(&self, bands: usize) -> bool {
+        [&self.told, &self.untold].into_iter().all(|shares| {
+            shares.is_empty()
+                || (shares.len() == bands && shares.iter().all(|v| (0.0..=1.0).contains(v)))
+        })
+    }
 }
 
 impl WaveletCalibration {
@@ -55,6 +83,10 @@ impl WaveletCalibration {
                     .iter()
                     .all(|g| g.len() == bands && g.iter().all(|v| (0.0..=1.0).contains(v))),
                 "gain needs a number from 0 to 1 for every band of the grid",
+            ),
+            (
+                self.keep.fits(bands),
+                "keep needs a number from 0 to 1 for every band of the grid",
             ),
             (
                 self.spread_limit.is_finite() && self.spread_limit > 0.0,
@@ -103,6 +135,8 @@ pub struct SpreadForecast {
     pub mean: Tensor<4>,
     /// Natural logarithm of the variance of what the mean misses, by wavelet coefficient, `[rows, 1, ny, nx]`.
     pub log_variance: Tensor<4>,
+    /// What is usual at the season that was told, in cells, `[1 or rows, 1, ny, nx]`; `None` = the year's mean, 0.
+    pub usual: Option<Tensor<4>>,
 }
 
 /// Variance that a tower's map of zeros stands for: a fraction of the data's (0.25).
@@ -143,6 +177,8 @@ struct Law {
     c: Tensor<4>,
     beta: Vec<Tensor<4>>,
     spread: Vec<Tensor<4>>,
+    /// Shares of [`Keep`], told and untold, by coefficient.
+    keep: [Tensor<4>; 2],
     device: Device,
 }
 
@@ -178,11 +214,23 @@ impl<F: ForecastSpread> WaveletTower<F> {
             let v: Vec<f32> = v.iter().map(|x| x.max(floor)).collect();
             Tensor::from_data(TensorData::new(v, [1, 1, ny, nx]), device)
         };
+        let basis = WaveletBasis::new(ny, nx, device);
+        let share = |by_band: &[f32]| {
+            if by_band.is_empty() {
+                basis.spread(&vec![1.0; basis.band_count()], device)
+            } else {
+                basis.spread(by_band, device)
+            }
+        };
         let law = Law {
-            basis: WaveletBasis::new(ny, nx, device),
+            keep: [
+                share(&calibration.keep.told),
+                share(&calibration.keep.untold),
+            ],
             c: tensor(&tables.power, FLOOR),
             beta: tables.beta.iter().map(|b| tensor(b, 0.0)).collect(),
             spread: tables.spread.iter().map(|s| tensor(s, 1e-3)).collect(),
+            basis,
             calibration,
             device: device.clone(),
         };
@@ -198,11 +246,24 @@ impl<F: ForecastSpread> WaveletTower<F> {
         let forecast = self
             .tower
             .forecast(history, Context { m, ..context }, &law.basis);
+        let keep = match context.season {
+            Some(_) => &law.keep[0],
+            None => &law.keep[1],
+        };
+        let kept = law.beta[m].clone() * keep.clone();
+        let mean = law.basis.transform(forecast.mean);
+        let mean = match forecast.usual {
+            Some(usual) => {
+                let usual = law.basis.transform(usual);
+                usual.clone() + (mean - usual) * kept
+            }
+            None => mean * kept,
+        };
         let s = forecast.log_variance.exp() * law.spread[m].clone();
         let limit = law.c.clone() * law.calibration.spread_limit;
         Prepared {
             law: Rc::clone(law),
-            mean: law.basis.transform(forecast.mean) * law.beta[m].clone(),
+            mean,
             s: s.min_pair(limit).clamp_min(FLOOR * 0.1),
         }
     }
@@ -299,6 +360,7 @@ mod tests {
                 log_variance: basis
                     .from_band_maps(last.clone().expand([rows, bands, ny, nx]) * 0.5 - 2.5),
                 mean: last * 0.5,
+                usual: None,
             }
         }
     }
@@ -314,6 +376,7 @@ mod tests {
                 spread_limit: 1.5,
                 gain_log_sigma: vec![-4.0, 0.0],
                 gain: vec![vec![1.0; bands], vec![0.0; bands]],
+                keep: Keep::default(),
             },
             &WaveletTables {
                 power,
@@ -407,7 +470,8 @@ mod tests {
     fn unusable_calibrations_are_refused() {
         let good = tower().law.calibration.clone();
         good.validate().unwrap();
-        let broken: [fn(&mut WaveletCalibration); 5] = [
+        let broken: [fn(&mut WaveletCalibration); 6] = [
+            |c| c.keep.told = vec![0.5; 2],
             |c| c.gain.truncate(1),
             |c| c.gain[0].truncate(2),
             |c| c.gain[1][0] = 1.5,

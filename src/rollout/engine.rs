@@ -86,10 +86,13 @@ impl ForecastSpread for GlobeTower {
             (Some(cycle), Some(_)) => Some(cycle.at(&season)),
             _ => None,
         };
-        let out = self.tower.forecast(history.clone(), &[context.m], &season, usual);
+        let out = self
+            .tower
+            .forecast(history.clone(), &[context.m], &season, usual.clone());
         SpreadForecast {
             log_variance: log_variance(out.maps, &out.mean, basis),
             mean: out.mean,
+            usual,
         }
     }
 }

@@ -258,6 +258,7 @@ impl Work<'_> {
             tower: &tower(),
             denoiser: &self.networks.denoiser,
             data: &data,
+            keep: config.tower.keep.clone(),
             device: self.device,
         }
         .calibrate(config.data.seed, &|done, all| {

@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use crate::data::Dataset;
 use crate::data::dataset::Part;
 use crate::diffusion::wavelet::{WaveletBasis, band_count, bands};
-use crate::diffusion::wavelet_tower::{ForecastSpread, WaveletCalibration, WaveletTables};
+use crate::diffusion::wavelet_tower::{ForecastSpread, Keep, WaveletCalibration, WaveletTables};
 use crate::diffusion::{Context, Denoise, to_vec};
 use crate::error::Result;
 use crate::random::{NoiseKey, Stream};
@@ -39,6 +39,8 @@ pub struct GlobeSubject<'a> {
     pub denoiser: &'a dyn Denoise,
     /// Training and validation days.
     pub data: &'a Dataset,
+    /// Shares of a forecast's departure from what is usual that are kept.
+    pub keep: Keep,
     /// Where to compute.
     pub device: &'a Device,
 }
@@ -136,6 +138,7 @@ impl GlobeSubject<'_> {
             spread_limit: SPREAD_LIMIT,
             gain_log_sigma: levels.iter().map(|l| *l as f32).collect(),
             gain: smooth(&gains),
+            keep: self.keep.clone(),
         };
         calibration.validate()?;
         Ok((calibration, tables))
@@ -360,6 +363,7 @@ mod tests {
             SpreadForecast {
                 log_variance: last.zeros_like() + variance.ln(),
                 mean: last * (2.0 * PHI),
+                usual: None,
             }
         }
     }
@@ -381,6 +385,7 @@ mod tests {
             tower: &Bold,
             denoiser: &Exact,
             data: &data,
+            keep: Keep::default(),
             device: &device,
         }
         .calibrate(0, &|_, _| ())

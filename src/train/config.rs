@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::data::{PairSettings, Transform};
+use crate::diffusion::wavelet_tower::Keep;
 use crate::error::{Result, UserError};
 use crate::nn::{EncoderConfig, HistoryTower, UNetConfig};
 
@@ -226,6 +227,9 @@ pub struct TowerTraining {
     /// Share of rows that are told the day of the year (a tower with the channels for it).
     #[serde(default)]
     pub season_share: f64,
+    /// Share, by wavelet band, of a forecast's departure from what is usual that the discriminator keeps.
+    #[serde(default)]
+    pub keep: Keep,
     /// Weight of the likelihood of the spread beside the squared error (a tower with maps of its spread).
     #[serde(default = "tenth")]
     pub spread_weight: f64,
