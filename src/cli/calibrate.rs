@@ -195,6 +195,7 @@ fn measure(model: &mut Model, compute: device::ComputeDevice, folder: &Path) -> 
             dynamics_skill: f.dynamics_skill,
             a: f.a,
             residual: f.residual,
+            figures: Vec::new(),
         };
         eprintln!(
             "{}: acf error {:.4}, std {:.3}, a {:.3}, skill {:.3}, spectrum error {:.3}",

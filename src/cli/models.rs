@@ -73,6 +73,19 @@ pub fn run(args: &ModelsArgs) -> Result<u8> {
             );
         }
         for q in &card.quality {
+            if !q.figures.is_empty() {
+                let asked: Vec<bool> = q.figures.iter().filter_map(|f| f.holds).collect();
+                let held = asked.iter().filter(|h| **h).count();
+                println!("    {}: {held} of {} figures hold", q.setting, asked.len());
+                for f in q.figures.iter().filter(|f| f.holds.is_some()) {
+                    let mark = if f.holds == Some(true) { ' ' } else { '!' };
+                    println!(
+                        "      {mark} {}: {:.3}, truth {:.3}",
+                        f.name, f.run, f.truth
+                    );
+                }
+                continue;
+            }
             println!(
                 "    {}: acf error {:.3}, std ratio {:.3}, a {:.3}, dynamics skill {:.3}, spectrum error {:.3}",
                 q.setting, q.acf_mae, q.std_ratio, q.a, q.dynamics_skill, q.spectrum_error

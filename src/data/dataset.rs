@@ -151,7 +151,11 @@ impl Dataset {
                 "give more days, or keep fewer for validation (validation_days in the training file)",
             ));
         }
-        let cycle = cycle(&values, &seasons[..(runs - validation) * frames], grid.len());
+        let cycle = cycle(
+            &values,
+            &seasons[..(runs - validation) * frames],
+            grid.len(),
+        );
         Ok(Self {
             values,
             grid,
@@ -334,7 +338,12 @@ fn cycle(values: &[f32], seasons: &[f32], cells: usize) -> Vec<f32> {
     let mut sums = vec![0.0f64; 4 * cells];
     for (frame, &season) in values.chunks_exact(cells).zip(seasons) {
         let turn = std::f64::consts::TAU * f64::from(season);
-        let waves = [turn.cos(), turn.sin(), (2.0 * turn).cos(), (2.0 * turn).sin()];
+        let waves = [
+            turn.cos(),
+            turn.sin(),
+            (2.0 * turn).cos(),
+            (2.0 * turn).sin(),
+        ];
         for (sums, wave) in sums.chunks_exact_mut(cells).zip(waves) {
             for (sum, &value) in sums.iter_mut().zip(frame) {
                 *sum += wave * f64::from(value);

@@ -41,8 +41,7 @@ impl SeasonalCycle {
             .flat_map(|s| s.map_or([0.0; HARMONICS], harmonics))
             .collect();
         let shape = [rows, HARMONICS, 1, 1];
-        let weights =
-            Tensor::<4>::from_data(TensorData::new(weights, shape), &self.maps.device());
+        let weights = Tensor::<4>::from_data(TensorData::new(weights, shape), &self.maps.device());
         (self.maps.clone() * weights).sum_dim(1)
     }
 }

@@ -240,6 +240,23 @@ pub struct QualityCard {
     pub a: f64,
     /// Rms of what that regression leaves, divided by the data's std.
     pub residual: f64,
+    /// Figures of rain, on the globe; there the ones above are 0.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub figures: Vec<FigureCard>,
+}
+
+/// A figure of a run beside truth's (`eddyscope compare`).
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct FigureCard {
+    /// What it is, with its unit.
+    pub name: String,
+    /// The run's.
+    pub run: f64,
+    /// Truth's.
+    pub truth: f64,
+    /// Whether what is asked of it holds, if anything is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holds: Option<bool>,
 }
 
 impl ModelCard {

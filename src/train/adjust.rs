@@ -139,7 +139,9 @@ impl Adjustment<'_> {
                     .filter(|_| self.told)
                     .map(|s| (s + (HISTORY + day) as f64 / DAYS as f64).fract()),
             };
-            let conditioned = self.discriminator.condition(&tensor(past, HISTORY), context);
+            let conditioned = self
+                .discriminator
+                .condition(&tensor(past, HISTORY), context);
             let noise = |step: usize| {
                 let key = |member| NoiseKey {
                     seed,

@@ -7,6 +7,7 @@ mod survey;
 mod tests;
 
 use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -14,6 +15,9 @@ use crate::data;
 use crate::data::rain::Choices;
 use crate::data::recording::{FileRecording, Recording};
 use crate::error::Result;
+use crate::model::Model;
+use crate::model::card::{FigureCard, QualityCard};
+use crate::train::assemble::write_card;
 
 use super::data::RainAnswers;
 use super::progress::{Interrupt, bar};
@@ -55,6 +59,15 @@ pub struct CompareArgs {
     /// Print all figures as one JSON object on standard output
     #[arg(long)]
     pub json: bool,
+    /// Add the figures to the card of this model folder
+    #[arg(long, value_name = "FOLDER", requires = "setting")]
+    pub record: Option<PathBuf>,
+    /// What the run was made with, for the card
+    #[arg(long, value_name = "TEXT")]
+    pub setting: Option<String>,
+    /// The command that made the run, for the card
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub made_by: String,
 }
 
 /// Runs the command; returns the exit code.
@@ -95,6 +108,9 @@ pub fn run(args: &CompareArgs) -> Result<u8> {
     };
     progress.finish_and_clear();
     let rows = judge::table(&judged, &known, &globe);
+    if let Some(folder) = &args.record {
+        record(args, folder, &rows)?;
+    }
     let names = [name(&run), name(&truth)];
     if args.json {
         println!("{}", report::json(&rows, &judged, &known, &names));
@@ -102,6 +118,29 @@ pub fn run(args: &CompareArgs) -> Result<u8> {
         print!("{}", report::text(&rows, &judged, &known, &names));
     }
     Ok(0)
+}
+
+/// Adds the figures to a model's card; a row of the same setting is replaced.
+fn record(args: &CompareArgs, folder: &Path, rows: &[judge::Row]) -> Result<()> {
+    let mut card = Model::from_folder(folder)?.card;
+    let setting = args.setting.clone().unwrap_or_default();
+    card.quality.retain(|q| q.setting != setting);
+    card.quality.push(QualityCard {
+        setting,
+        command: args.made_by.clone(),
+        figures: rows
+            .iter()
+            .filter(|r| r.run.is_finite() && r.truth.is_finite())
+            .map(|r| FigureCard {
+                name: format!("{}, {}", r.group, r.name),
+                run: r.run,
+                truth: r.truth,
+                holds: r.holds(),
+            })
+            .collect(),
+        ..QualityCard::default()
+    });
+    write_card(&card, folder)
 }
 
 fn as_recordings(side: &[FileRecording]) -> Vec<&dyn Recording> {
