@@ -32,6 +32,9 @@ pub struct WaveletCalibration {
     pub gain_log_sigma: Vec<f32>,
     /// Weight in [0, 1] of what the image model knows beyond the Gaussian, by noise level and band.
     pub gain: Vec<Vec<f32>>,
+    /// Share of the variance of the validation days that the forecast misses, for history lengths 0..=3.
+    #[serde(default)]
+    pub missed: Vec<f32>,
     /// How much of a forecast's departure from what is usual is kept.
     #[serde(default)]
     pub keep: Keep,
@@ -376,6 +379,7 @@ mod tests {
                 spread_limit: 1.5,
                 gain_log_sigma: vec![-4.0, 0.0],
                 gain: vec![vec![1.0; bands], vec![0.0; bands]],
+                missed: vec![],
                 keep: Keep::default(),
             },
             &WaveletTables {

@@ -113,9 +113,11 @@ impl GlobeSubject<'_> {
         };
         progress(1, total);
         let map = bands(ny, nx);
+        let mut missed = Vec::new();
         for m in 0..HISTORY {
             let sums = self.regression(&basis, m);
-            let (beta, spread) = sums.fitted(&map, band_count(ny, nx));
+            let (beta, spread, left) = sums.fitted(&map, band_count(ny, nx));
+            missed.push((left / sums.xx.iter().sum::<f64>().max(1e-12)) as f32);
             tables.beta.push(beta);
             tables.spread.push(spread);
             progress(2 + m, total);
@@ -138,6 +140,7 @@ impl GlobeSubject<'_> {
             spread_limit: SPREAD_LIMIT,
             gain_log_sigma: levels.iter().map(|l| *l as f32).collect(),
             gain: smooth(&gains),
+            missed,
             keep: self.keep.clone(),
         };
         calibration.validate()?;
@@ -252,8 +255,9 @@ impl GlobeSubject<'_> {
 }
 
 impl Sums {
-    /// `beta` and the factor on the tower's variance, by coefficient, each drawn to its band's figure.
-    fn fitted(&self, map: &[usize], count: usize) -> (Vec<f32>, Vec<f32>) {
+    /// `beta` and the factor on the tower's variance, by coefficient, each drawn to its band's figure; and the sum of the
+    /// squares that the forecast misses.
+    fn fitted(&self, map: &[usize], count: usize) -> (Vec<f32>, Vec<f32>, f64) {
         let mean = |v: &[f64]| by_band(v, map, count);
         let (xm, mm) = (mean(&self.xm), mean(&self.mm));
         let drawn = |own: f64, band: f64| own + SHRINK * band;
@@ -277,7 +281,8 @@ impl Sums {
                 (drawn(left[k], rest[b]) / over) as f32
             })
             .collect();
-        (beta.into_iter().map(|b| b as f32).collect(), spread)
+        let total = left.iter().sum();
+        (beta.into_iter().map(|b| b as f32).collect(), spread, total)
     }
 }
 
