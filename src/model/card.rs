@@ -148,6 +148,9 @@ pub struct TwoTowerCard {
     /// Whether the tower can be told the day of the year.
     #[serde(default)]
     pub season: bool,
+    /// Whether a tower that is told the day forecasts anomalies from the year's cycle.
+    #[serde(default)]
+    pub anomalies: bool,
 }
 
 /// The paper's discriminator.

@@ -72,6 +72,8 @@ pub struct GlobeTower {
     pub tower: HistoryTower,
     /// The cycle; `None` for a tower that cannot be told the date.
     pub cycle: Option<SeasonalCycle>,
+    /// Whether it forecasts anomalies from the cycle, out of anomalies.
+    pub anomalies: bool,
 }
 
 impl ForecastSpread for GlobeTower {
@@ -86,9 +88,12 @@ impl ForecastSpread for GlobeTower {
             (Some(cycle), Some(_)) => Some(cycle.at(&season)),
             _ => None,
         };
-        let out = self
-            .tower
-            .forecast(history.clone(), &[context.m], &season, usual.clone());
+        let out = self.tower.forecast(
+            history.clone(),
+            &[context.m],
+            &season,
+            usual.clone().filter(|_| self.anomalies),
+        );
         SpreadForecast {
             log_variance: log_variance(out.maps, &out.mean, basis),
             mean: out.mean,
@@ -170,7 +175,11 @@ impl Engine {
                         } else {
                             None
                         };
-                        let tower = GlobeTower { tower, cycle };
+                        let tower = GlobeTower {
+                            tower,
+                            cycle,
+                            anomalies: t.anomalies,
+                        };
                         Box::new(WaveletTower::new(tower, w.clone(), &tables, device)?)
                     }
                     _ => {

@@ -122,6 +122,7 @@ pub fn assemble(
             suggested_strength: parts.two_tower_strength.0,
             usable_strength: parts.two_tower_strength.1,
             season: networks.tower.knows_season(),
+            anomalies: config.tower.anomalies,
             network: config.tower.network.clone(),
             training: training(
                 parts.tower,
@@ -253,6 +254,7 @@ impl Work<'_> {
             tower: self.networks.tower.clone(),
             cycle: SeasonalCycle::new(cycle, shape, self.device)
                 .filter(|_| self.networks.tower.knows_season()),
+            anomalies: config.tower.anomalies,
         };
         let (wavelet, tables) = GlobeSubject {
             tower: &tower(),

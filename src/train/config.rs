@@ -227,6 +227,9 @@ pub struct TowerTraining {
     /// Share of rows that are told the day of the year (a tower with the channels for it).
     #[serde(default)]
     pub season_share: f64,
+    /// Whether a tower that is told the date forecasts anomalies from the year's cycle, out of anomalies.
+    #[serde(default)]
+    pub anomalies: bool,
     /// Share, by wavelet band, of a forecast's departure from what is usual that the discriminator keeps.
     #[serde(default)]
     pub keep: Keep,

@@ -246,7 +246,7 @@ impl TowerObjective<'_> {
     ) -> Tensor<1> {
         let [_, _, ny, nx] = next.dims();
         let usual = cycle
-            .filter(|_| net.knows_season())
+            .filter(|_| net.knows_season() && self.0.anomalies)
             .and_then(|c| SeasonalCycle::new(c, [ny, nx], &next.device()))
             .map(|c| c.at(season));
         let out = net.forecast(history, m, season, usual);

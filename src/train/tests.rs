@@ -91,6 +91,7 @@ fn denoiser() -> DenoiserTraining {
 fn tower() -> TowerTraining {
     TowerTraining {
         season_share: 0.0,
+        anomalies: false,
         keep: Default::default(),
         spread_weight: 0.1,
         steps: 6,
