@@ -112,14 +112,34 @@ impl Amounts {
         ))
     }
 
-    /// Amounts (mm/day) to normalised values, added to the end of `out`.
+    /// The sample's transformed amount that stands for a transformed amount: the inverse of [`Self::adjusted`].
+    fn unadjusted(&self, y: f64) -> f64 {
+        let (Some(first), Some(last)) = (self.adjust.first(), self.adjust.last()) else {
+            return y;
+        };
+        if y <= f64::from(first[1]) {
+            return f64::from(first[0]);
+        }
+        if y >= f64::from(last[1]) {
+            return y - f64::from(last[1] - last[0]);
+        }
+        let i = self.adjust.partition_point(|p| f64::from(p[1]) < y);
+        let ([x0, y0], [x1, y1]) = (
+            self.adjust[i - 1].map(f64::from),
+            self.adjust[i].map(f64::from),
+        );
+        x0 + (y - y0) / (y1 - y0) * (x1 - x0)
+    }
+
+    /// Amounts (mm/day) to normalised values, added to the end of `out`. Where the marginal law is corrected they become
+    /// what the model would have sampled for them.
     pub fn normalise(&self, amounts: &[f32], out: &mut Vec<f32>) {
         out.extend(
             amounts
                 .iter()
                 .zip(self.mean.iter().zip(&self.std))
                 .map(|(&p, (&m, &s))| {
-                    let y = self.transform.forward(f64::from(p));
+                    let y = self.unadjusted(self.transform.forward(f64::from(p)));
                     ((y - f64::from(m)) / f64::from(s) * NORMALISED_STD) as f32
                 }),
         );
@@ -269,6 +289,9 @@ mod tests {
                 "{from} {}",
                 a.adjusted(from)
             );
+        }
+        for y in [0.5, 1.0, 1.5, 2.0, 2.5, 4.0] {
+            assert!((a.adjusted(a.unadjusted(y)) - y).abs() < 1e-6, "{y}");
         }
         let mut before = f64::NEG_INFINITY;
         for i in -20..100 {

@@ -2,8 +2,8 @@
 //!
 //! A denoiser of finite training makes tails a little too heavy, and on the way back to amounts a cube enlarges that. A
 //! short guided rollout tells which transformed amounts the model shows how often, the days which ones it should; the map
-//! from quantile to quantile is kept in the card. It acts inside the rollout, so that the history holds amounts as the
-//! networks know them; each pass refits it to what it made of the rollout.
+//! from quantile to quantile is kept in the card. It acts where amounts leave the model and, inverted, where they come
+//! back as history: the rollout itself goes on in the model's own law, so one pass is enough.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -25,8 +25,6 @@ const MEMBERS: usize = 4;
 const SPIN_UP: usize = 20;
 /// See [`SPIN_UP`].
 const DAYS: usize = 365;
-/// Passes.
-const PASSES: usize = 2;
 /// Ranks at which the laws are matched: close where the tail bends.
 const RANKS: [f64; 22] = [
     0.30, 0.35, 0.40, 0.45, 0.50, 0.55, 0.60, 0.65, 0.70, 0.75, 0.80, 0.85, 0.90, 0.93, 0.95, 0.97,
@@ -65,13 +63,8 @@ impl Adjustment<'_> {
     ) -> Result<Vec<[f32; 2]>> {
         let truth = self.truth();
         let mut amounts = self.amounts.clone();
-        let total = PASSES * (SPIN_UP + DAYS);
-        for pass in 0..PASSES {
-            let made = self.roll(&amounts, seed, &mut |day| {
-                progress(pass * (SPIN_UP + DAYS) + day, total)
-            })?;
-            amounts.adjust = matched(made, &truth);
-        }
+        let made = self.roll(&amounts, seed, &mut |day| progress(day, SPIN_UP + DAYS))?;
+        amounts.adjust = matched(made, &truth);
         amounts.validate(self.data.grid().len())?;
         Ok(amounts.adjust)
     }
@@ -99,7 +92,7 @@ impl Adjustment<'_> {
         );
     }
 
-    /// Transformed amounts, before any correction, of a guided rollout that goes on from corrected days.
+    /// Transformed amounts of a guided rollout, sorted.
     fn roll(
         &self,
         amounts: &Amounts,
