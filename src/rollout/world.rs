@@ -223,6 +223,8 @@ impl Days {
         let turns = (date.year - oldest).max(0) / self.years;
         std::iter::once(date.year)
             .chain((1..=turns).map(|k| date.year - k * self.years))
+            // A day that came before rather than one that comes later.
+            .chain((oldest..=date.year.min(newest)).rev())
             .chain((oldest..=newest).rev())
             .find_map(of_year)
             // Less than a year is recorded: its days again and again, whatever the season.
