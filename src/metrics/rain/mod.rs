@@ -9,7 +9,7 @@
 //! | [`anomalies`] | sums from which the autocorrelation follows |
 //! | [`stream`] | the figures of a rollout, day by day |
 //! | [`season`] | the year's cycle by region |
-//! | [`years`], [`trend`] | figures of single years, and whether they drift |
+//! | [`years`], [`mod@trend`] | figures of single years, and whether they drift |
 
 pub mod amounts;
 pub mod anomalies;
