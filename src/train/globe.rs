@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::config::GlobeData;
-use crate::data::dataset::{Dataset, NORMALISED_STD};
+use crate::data::dataset::Dataset;
 use crate::data::{Amounts, Calendar, Date};
 use crate::error::{Result, UserError};
 use crate::field::Globe;
@@ -136,7 +136,6 @@ pub fn dataset(
             seasons.push(days.calendar.year_fraction(days.dates[day]) as f32);
         }
     }
-    debug_assert!((NORMALISED_STD - 0.5).abs() < 1e-12);
     Dataset::on_globe(
         (days.grid.ny(), days.grid.nx),
         length,
