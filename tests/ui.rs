@@ -146,7 +146,7 @@ fn window_dark_at_twice_the_scale() {
 #[test]
 fn window_light_with_four_lanes_and_members() {
     let mut script = script(78);
-    script.settings.lanes = [true; 4];
+    script.settings.lanes = [true, true, true, true, false, false];
     script.members = 4;
     let mut setup = Setup::new(script);
     setup.prefs.dark = Some(false);
@@ -363,8 +363,8 @@ fn globe_zoomed_with_all_controls() {
     let opened = open_globe(|s| {
         let folds = &mut s.prefs.folds;
         (folds.rollout, folds.picture) = (true, true);
-        s.script.settings.lanes = [true; 4];
-        s.prefs.settings.lanes = [true; 4];
+        s.script.settings.lanes = [true, true, true, true, false, false];
+        s.prefs.settings.lanes = [true, true, true, true, false, false];
         s.prefs.globe.view.zoom_at(5.0, 0.53, 0.74);
         s.size = [1280.0, 1100.0];
     });

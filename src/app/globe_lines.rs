@@ -27,7 +27,7 @@ struct Key {
 /// Triangles of each lane.
 #[derive(Debug, Default)]
 pub struct GlobeLines {
-    kept: [Option<(Key, Arc<Mesh>)>; 4],
+    kept: [Option<(Key, Arc<Mesh>)>; crate::rollout::settings::LANES],
 }
 
 impl GlobeLines {

@@ -36,7 +36,7 @@ pub struct Series {
     /// Frames that have been read, to see whether the archive only grew.
     read: Vec<Arc<FrameSet>>,
     /// By lane.
-    pub lanes: [LaneSeries; 4],
+    pub lanes: [LaneSeries; crate::rollout::settings::LANES],
     /// In order.
     pub changes: Vec<Change>,
 }
@@ -169,7 +169,7 @@ mod tests {
             index,
             time: index as f64,
             date: None,
-            lanes: [const { None }; 4],
+            lanes: [const { None }; crate::rollout::settings::LANES],
             settings: Arc::clone(&settings),
             generation: 1,
             seconds: 0.1,

@@ -8,7 +8,7 @@ use crate::render::globe::Rows;
 use crate::render::{Projection, View};
 use crate::rollout::frame::{FrameSet, LaneFrame};
 use crate::rollout::protocol::{Archive, Command, Event, ModelFacts, Progress};
-use crate::rollout::settings::{DiscriminatorKind, LaneKind, RolloutSpec};
+use crate::rollout::settings::{DiscriminatorKind, LANES, LaneKind, RolloutSpec};
 
 use super::files::Files;
 use super::globe_lines::GlobeLines;
@@ -52,7 +52,7 @@ pub struct State {
     /// Generation of the settings published last.
     pub generation: u64,
     /// Lanes stopped, by lane index.
-    pub blow_ups: [Option<BlowUp>; 4],
+    pub blow_ups: [Option<BlowUp>; LANES],
     /// Which frame is shown.
     pub play: Playback,
     pub(super) ran: bool,
@@ -168,6 +168,10 @@ impl State {
                     let suggested = facts.suggested_strength[kind as usize];
                     if suggested != self.prefs.settings.guidance.strength {
                         self.prefs.settings.guidance.strength = suggested;
+                        self.publish();
+                    }
+                    if facts.video_strength != self.prefs.settings.guidance.video_strength {
+                        self.prefs.settings.guidance.video_strength = facts.video_strength;
                         self.publish();
                     }
                 }

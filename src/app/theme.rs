@@ -31,6 +31,10 @@ pub struct Palette {
     pub unconditional: Color32,
     /// Forecaster + noise.
     pub forecaster: Color32,
+    /// The video model.
+    pub video: Color32,
+    /// The video model, guided.
+    pub guided_video: Color32,
     /// Something is wrong.
     pub alarm: Color32,
 }
@@ -44,7 +48,9 @@ const DARK: Palette = Palette {
     line: Color32::from_rgb(0x2e, 0x30, 0x35),
     accent: Color32::from_rgb(0xf0, 0xa0, 0x30),
     unconditional: Color32::from_rgb(0x8f, 0xac, 0xc8),
-    forecaster: Color32::from_rgb(0x2f, 0xb8, 0x98),
+    forecaster: Color32::from_rgb(0xcf, 0xc4, 0x5e),
+    video: Color32::from_rgb(0x2f, 0xb8, 0x98),
+    guided_video: Color32::from_rgb(0xc0, 0x96, 0xe8),
     alarm: Color32::from_rgb(0xf0, 0x70, 0x5c),
 };
 
@@ -57,7 +63,9 @@ const LIGHT: Palette = Palette {
     line: Color32::from_rgb(0xdc, 0xdc, 0xd8),
     accent: Color32::from_rgb(0xb8, 0x62, 0x00),
     unconditional: Color32::from_rgb(0x4f, 0x70, 0x92),
-    forecaster: Color32::from_rgb(0x00, 0x7a, 0x62),
+    forecaster: Color32::from_rgb(0x76, 0x6a, 0x00),
+    video: Color32::from_rgb(0x00, 0x7a, 0x62),
+    guided_video: Color32::from_rgb(0x7a, 0x42, 0xb4),
     alarm: Color32::from_rgb(0xb8, 0x32, 0x20),
 };
 
@@ -77,6 +85,8 @@ impl Palette {
             LaneKind::Unconditional => self.unconditional,
             LaneKind::Guided => self.accent,
             LaneKind::Forecaster => self.forecaster,
+            LaneKind::Video => self.video,
+            LaneKind::GuidedVideo => self.guided_video,
         }
     }
 }
@@ -220,6 +230,8 @@ mod tests {
                     p.accent,
                     p.unconditional,
                     p.forecaster,
+                    p.video,
+                    p.guided_video,
                     p.alarm,
                 ] {
                     let got = contrast(c, surface);

@@ -49,6 +49,11 @@ pub fn made_by(kind: LaneKind, frame: &FrameSet) -> String {
             guidance.strength, guidance.history
         ),
         LaneKind::Forecaster => format!("no diffusion · m {}", guidance.history),
+        LaneKind::Video => format!("m {} · {how}", guidance.history),
+        LaneKind::GuidedVideo => format!(
+            "λ {:.2} · m {} · {how}",
+            guidance.video_strength, guidance.history
+        ),
     }
 }
 
@@ -107,6 +112,8 @@ pub fn lane(kind: LaneKind) -> &'static str {
         LaneKind::Unconditional => "uncond.",
         LaneKind::Guided => "guided",
         LaneKind::Forecaster => "forecaster",
+        LaneKind::Video => "video",
+        LaneKind::GuidedVideo => "guided video",
     }
 }
 

@@ -40,6 +40,12 @@ pub struct CalibrateArgs {
     /// Weights of the encoder discriminator, if there is one
     #[arg(long)]
     pub encoder: Option<PathBuf>,
+    /// Weights of the video model, if there is one
+    #[arg(long)]
+    pub video: Option<PathBuf>,
+    /// Suggested strength of guidance on top of the video model
+    #[arg(long, default_value_t = 0.25)]
+    pub video_suggested: f32,
     /// The data that the networks were trained on, if they were not simulated
     #[arg(long, value_name = "FILES", num_args = 1..)]
     pub data: Vec<PathBuf>,
@@ -80,6 +86,8 @@ pub fn run(args: &CalibrateArgs) -> Result<u8> {
         denoiser: &args.denoiser,
         tower: &args.tower,
         encoder: args.encoder.as_deref(),
+        video: args.video.as_deref(),
+        video_strength: args.video_suggested,
         data: &source,
         encoder_strength: (args.encoder_suggested, args.encoder_usable),
         two_tower_strength: (1.0, 1.5),

@@ -87,6 +87,8 @@ pub enum TrainCommand {
         #[command(flatten)]
         args: train::TrainArgs,
     },
+    /// Train the video model: the image model with the last frames as further channels
+    Video(train::TrainArgs),
     /// Calibrate the two-tower discriminator and put a model folder together
     Calibrate(calibrate::CalibrateArgs),
 }
@@ -121,6 +123,7 @@ fn run(cli: Cli) -> Result<u8> {
         Some(Command::Train(TrainCommand::Discriminator { kind, args })) => {
             train::run(kind.into(), &args)
         }
+        Some(Command::Train(TrainCommand::Video(args))) => train::run(train::Target::Video, &args),
         Some(Command::Train(TrainCommand::Calibrate(args))) => calibrate::run(&args),
     }
 }

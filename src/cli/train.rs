@@ -11,11 +11,13 @@ use super::progress::{Interrupt, bar};
 use crate::device::{self, DeviceRequest};
 use crate::error::Result;
 use crate::rollout::settings::DiscriminatorKind;
-use crate::train::objective::{DenoiserObjective, EncoderObjective, Objective, TowerObjective};
+use crate::train::objective::{
+    DenoiserObjective, EncoderObjective, Objective, TowerObjective, VideoObjective,
+};
 use crate::train::session::Report;
 use crate::train::{Options, Outcome, Source, TrainConfig, load_data, train};
 
-/// Options shared by `train denoiser` and `train discriminator`.
+/// Options shared by `train denoiser`, `train discriminator` and `train video`.
 #[derive(Debug, Clone, Args)]
 #[command(after_long_help = "\
 Examples:
@@ -23,6 +25,7 @@ Examples:
   eddyscope train denoiser --steps 2000 --out runs/quick
   eddyscope train discriminator --kind two-tower
   eddyscope train discriminator --kind encoder --data train.nc
+  eddyscope train video
   eddyscope train denoiser --resume
 
 The output folder holds NAME.safetensors (the averaged weights in half precision, at the end), NAME.json (how they were
@@ -72,6 +75,8 @@ pub enum Target {
     Tower,
     /// The paper's encoder discriminator.
     Encoder,
+    /// The video model.
+    Video,
 }
 
 impl From<DiscriminatorKind> for Target {
@@ -114,6 +119,11 @@ pub fn run(target: Target, args: &TrainArgs) -> Result<u8> {
             let s = &config.encoder;
             let recipe = config.recipe(s, file);
             run(s.steps, s.seed, s.network.trunk().divisor(), recipe).train(&EncoderObjective(s))
+        }
+        Target::Video => {
+            let s = &config.video();
+            let recipe = config.recipe(s, file);
+            run(s.steps, s.seed, s.network.divisor(), recipe).train(&VideoObjective(s))
         }
     }
 }

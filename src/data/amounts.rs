@@ -75,6 +75,8 @@ pub struct Amounts {
     /// Correction of the marginal law: where a sample says the first transformed amount, the second is meant. Linear
     /// between its points, which ascend; shifted beyond the last. Empty = none.
     pub adjust: Vec<[f32; 2]>,
+    /// Correction of the mean of each row: the factor by which amounts are multiplied after [`Self::adjust`]. Empty = none.
+    pub rows: Vec<f32>,
 }
 
 impl Amounts {
@@ -99,14 +101,16 @@ impl Amounts {
             && self
                 .adjust
                 .windows(2)
-                .all(|w| w[0][0] < w[1][0] && w[0][1] <= w[1][1]);
+                .all(|w| w[0][0] < w[1][0] && w[0][1] <= w[1][1])
+            && (self.rows.is_empty() || cells.is_multiple_of(self.rows.len()))
+            && self.rows.iter().all(|&f| f.is_finite() && f > 0.0);
         if fits {
             return Ok(());
         }
         Err(UserError::new(
             "The model's table of amounts cannot be used",
             format!(
-                "mean, std and cap must hold {cells} finite numbers, std above 0, dry not below; adjust must ascend"
+                "mean, std and cap must hold {cells} finite numbers, std above 0, dry not below; adjust must ascend, rows lie above 0"
             ),
             "restore the model folder, or assemble the model again: eddyscope train calibrate",
         ))
@@ -131,6 +135,13 @@ impl Amounts {
         x0 + (y - y0) / (y1 - y0) * (x1 - x0)
     }
 
+    /// The factor of a cell's row.
+    fn factor(&self, cell: usize) -> f64 {
+        let columns = self.mean.len() / self.rows.len().max(1);
+        let row = cell / columns.max(1);
+        self.rows.get(row).map_or(1.0, |&f| f64::from(f))
+    }
+
     /// Amounts (mm/day) to normalised values, added to the end of `out`. Where the marginal law is corrected they become
     /// what the model would have sampled for them.
     pub fn normalise(&self, amounts: &[f32], out: &mut Vec<f32>) {
@@ -138,15 +149,17 @@ impl Amounts {
             amounts
                 .iter()
                 .zip(self.mean.iter().zip(&self.std))
-                .map(|(&p, (&m, &s))| {
-                    let y = self.unadjusted(self.transform.forward(f64::from(p)));
+                .enumerate()
+                .map(|(cell, (&p, (&m, &s)))| {
+                    let p = f64::from(p) / self.factor(cell);
+                    let y = self.unadjusted(self.transform.forward(p));
                     ((y - f64::from(m)) / f64::from(s) * NORMALISED_STD) as f32
                 }),
         );
     }
 
     /// The transformed amount that a sample's transformed amount stands for.
-    fn adjusted(&self, y: f64) -> f64 {
+    pub(crate) fn adjusted(&self, y: f64) -> f64 {
         let point = |i: usize| self.adjust[i].map(f64::from);
         let (Some(first), Some(last)) = (self.adjust.first(), self.adjust.last()) else {
             return y;
@@ -170,12 +183,17 @@ impl Amounts {
         let amounts = normalised
             .iter()
             .zip(cells)
-            .map(|(&z, ((&m, &s), &cap))| {
+            .enumerate()
+            .map(|(cell, (&z, ((&m, &s), &cap)))| {
                 let y = f64::from(z) / NORMALISED_STD * f64::from(s) + f64::from(m);
                 if !y.is_finite() {
                     return f32::NAN;
                 }
                 let y = self.adjusted(y);
+                let y = match self.factor(cell) {
+                    1.0 => y,
+                    factor => self.transform.forward(self.transform.inverse(y) * factor),
+                };
                 if y > f64::from(cap) {
                     capped += 1;
                 }
@@ -229,6 +247,7 @@ mod tests {
             std: vec![0.5, 0.9, 0.1],
             cap: vec![9.0, 9.0, 9.0],
             adjust: Vec::new(),
+            rows: Vec::new(),
         }
     }
 
@@ -301,6 +320,31 @@ mod tests {
         }
         a.adjust[2][1] = 0.5;
         assert!(a.validate(3).is_err());
+    }
+
+    #[test]
+    fn the_mean_of_each_row_is_corrected() {
+        for t in BOTH {
+            let mut a = table(t);
+            let z = [0.4, 0.1, 3.0];
+            let plain = a.amounts(&z).0;
+            a.rows = vec![1.25, 1.0, 0.5];
+            assert!(a.validate(3).is_ok());
+            let (scaled, _) = a.amounts(&z);
+            for ((s, p), f) in scaled.iter().zip(&plain).zip(&a.rows) {
+                assert!((s - p * f).abs() < 1e-5 * p, "{t:?} {s} {p}");
+            }
+            let mut back = Vec::new();
+            a.normalise(&scaled, &mut back);
+            assert!(
+                back.iter().zip(z).all(|(b, z)| (b - z).abs() < 1e-5),
+                "{back:?}"
+            );
+            a.rows = vec![1.0, 1.0];
+            assert!(a.validate(3).is_err(), "3 cells are not 2 rows");
+            a.rows = vec![0.0];
+            assert!(a.validate(3).is_err());
+        }
     }
 
     #[test]

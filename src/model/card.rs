@@ -36,6 +36,9 @@ pub struct ModelCard {
     pub two_tower: Option<TwoTowerCard>,
     /// The paper's discriminator.
     pub encoder: Option<EncoderCard>,
+    /// The video model: the baseline beside the guided image model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub video: Option<VideoCard>,
     /// What truth looks like, measured on the validation runs.
     pub truth: TruthCard,
     /// Measured quality of rollouts; one entry a setting.
@@ -85,6 +88,9 @@ pub struct GlobeCard {
     /// Correction of the marginal law of the amounts ([`crate::data::Amounts`]): pairs of transformed amounts.
     #[serde(default)]
     pub adjust: Vec<[f32; 2]>,
+    /// Correction of the mean of each row, south to north: factors.
+    #[serde(default)]
+    pub rows: Vec<f32>,
     /// How amounts become values with a milder tail.
     pub transform: Transform,
     /// The grid.
@@ -166,6 +172,21 @@ pub struct EncoderCard {
     pub usable_strength: f32,
     /// The network.
     pub network: EncoderConfig,
+    /// Training.
+    pub training: TrainingCard,
+}
+
+/// The video model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VideoCard {
+    /// File beside the card.
+    pub weights: String,
+    /// Number of parameters.
+    pub parameters: usize,
+    /// Suggested strength of the discriminator's gradient on top of it (lane "guided video").
+    pub suggested_strength: f32,
+    /// The network.
+    pub network: UNetConfig,
     /// Training.
     pub training: TrainingCard,
 }

@@ -31,6 +31,8 @@ pub struct Model {
     pub tower: Option<Cow<'static, [u8]>>,
     /// Weights of the encoder, if the model has the paper's discriminator.
     pub encoder: Option<Cow<'static, [u8]>>,
+    /// Weights of the video model, if there is one.
+    pub video: Option<Cow<'static, [u8]>>,
     /// Tables on the grid (safetensors, [`Fields`]), if the model's world is the globe.
     pub fields: Option<Cow<'static, [u8]>>,
 }
@@ -92,6 +94,10 @@ impl Model {
                 Some(e) => Some(read(&e.weights)?),
                 None => None,
             },
+            video: match &card.video {
+                Some(v) => Some(read(&v.weights)?),
+                None => None,
+            },
             fields: match &card.data.globe {
                 Some(g) => Some(read(&g.fields)?),
                 None => None,
@@ -120,6 +126,7 @@ impl Model {
         let mut parts: Vec<&[u8]> = vec![&self.denoiser];
         parts.extend(self.tower.as_deref());
         parts.extend(self.encoder.as_deref());
+        parts.extend(self.video.as_deref());
         parts.extend(self.fields.as_deref());
         parts.push(calibration.as_bytes());
         sha256(&parts)
@@ -130,6 +137,7 @@ impl Model {
         self.denoiser.len()
             + self.tower.as_ref().map_or(0, |t| t.len())
             + self.encoder.as_ref().map_or(0, |e| e.len())
+            + self.video.as_ref().map_or(0, |v| v.len())
             + self.fields.as_ref().map_or(0, |f| f.len())
     }
 }

@@ -29,6 +29,7 @@ pub fn open(name: &str) -> Result<Option<Model>> {
             denoiser: file!("vorticity/denoiser.safetensors"),
             tower: Some(file!("vorticity/tower.safetensors")),
             encoder: Some(file!("vorticity/encoder.safetensors")),
+            video: None,
             fields: None,
         }),
         "precipitation" => Some(Model {
@@ -40,6 +41,7 @@ pub fn open(name: &str) -> Result<Option<Model>> {
             denoiser: file!("precipitation/denoiser.safetensors"),
             tower: Some(file!("precipitation/tower.safetensors")),
             encoder: Some(file!("precipitation/encoder.safetensors")),
+            video: None,
             fields: Some(file!("precipitation/fields.safetensors")),
         }),
         _ => None,

@@ -36,6 +36,16 @@ impl Denoiser {
     /// The clean field estimated in `x` `[batch, 1, y, x]` (normalised units), where row `i` carries noise of level
     /// `sigma[i]`. With `sigma` of length 1 all rows share it, and a row's result does not depend on the batch.
     pub fn forward(&self, x: Tensor<4>, sigma: Tensor<1>) -> Tensor<4> {
+        self.forward_with(x, sigma, None)
+    }
+
+    /// [`Self::forward`] with channels `[batch, c, y, x]` that the network sees beside the noised field, unscaled.
+    pub(crate) fn forward_with(
+        &self,
+        x: Tensor<4>,
+        sigma: Tensor<1>,
+        beside: Option<Tensor<4>>,
+    ) -> Tensor<4> {
         let rows = sigma.dims()[0];
         let s = sigma.clone().reshape([rows, 1, 1, 1]);
         let data = self.sigma_data;
@@ -43,7 +53,12 @@ impl Denoiser {
         let root = total.clone().sqrt();
         let skip = total.recip() * (data * data);
         let out = s * data / root.clone();
-        let f = self.unet.forward(x.clone() / root, Some(sigma.log() / 4.0));
+        let scaled = x.clone() / root;
+        let seen = match beside {
+            Some(beside) => Tensor::cat(vec![scaled, beside], 1),
+            None => scaled,
+        };
+        let f = self.unet.forward(seen, Some(sigma.log() / 4.0));
         x * skip + f * out
     }
 

@@ -15,6 +15,7 @@ mod ops;
 pub mod reference;
 mod tower;
 mod unet;
+mod video;
 pub mod weights;
 
 pub use config::{EncoderConfig, Padding, Skips, UNetConfig};
@@ -22,6 +23,7 @@ pub use denoiser::Denoiser;
 pub use encoder::Encoder;
 pub use tower::{HISTORY, HistoryTower, SEASON_CHANNELS, TowerOutput};
 pub use unet::UNet;
+pub use video::VideoDenoiser;
 
 #[cfg(test)]
 mod tests;

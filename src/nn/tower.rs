@@ -15,7 +15,7 @@ pub const SEASON_CHANNELS: usize = 3;
 /// Standard deviation of the increment between frames, in normalised units: the scale of the network's output.
 const INCREMENT: f32 = 0.4;
 /// Scale of the frames at the input: data of std 0.5 enter with std 1.
-const INPUT: f32 = 2.0;
+pub(super) const INPUT: f32 = 2.0;
 
 /// `mu(h, m) = p x_n + 0.4 U(h, mask)`, one set of weights for every history length m.
 ///
@@ -101,12 +101,7 @@ impl HistoryTower {
         let (frames, masks) = masked(history, m);
         let mut inputs = vec![frames * INPUT, masks];
         if self.season {
-            let values: Vec<f32> = (0..rows)
-                .flat_map(|row| season_channels(at(season, row)))
-                .collect();
-            let told = TensorData::new(values, [rows, SEASON_CHANNELS, 1, 1]);
-            let told = Tensor::<4>::from_data(told, &device);
-            inputs.push(told.expand([rows, SEASON_CHANNELS, h, w]));
+            inputs.push(season_maps(season, [rows, h, w], &device));
         }
         let u = self.unet.forward(Tensor::cat(inputs, 1), None);
         if self.maps == 0 {
@@ -126,6 +121,19 @@ impl HistoryTower {
 fn at(season: &[Option<f64>], row: usize) -> Option<f64> {
     let i = if season.len() == 1 { 0 } else { row };
     season.get(i).copied().flatten()
+}
+
+/// The season as channels `[rows, 3, y, x]`, constant in space.
+pub(super) fn season_maps(
+    season: &[Option<f64>],
+    [rows, h, w]: [usize; 3],
+    device: &Device,
+) -> Tensor<4> {
+    let values: Vec<f32> = (0..rows)
+        .flat_map(|row| season_channels(at(season, row)))
+        .collect();
+    let told = TensorData::new(values, [rows, SEASON_CHANNELS, 1, 1]);
+    Tensor::<4>::from_data(told, device).expand([rows, SEASON_CHANNELS, h, w])
 }
 
 /// Cosine and sine of the year's turn, and that it is told.

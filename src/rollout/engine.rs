@@ -18,7 +18,7 @@ use crate::diffusion::wavelet_tower::{
 use crate::diffusion::{Context, Control, Denoise, Discriminate};
 use crate::error::{Result, UserError};
 use crate::model::{Fields, Model, ModelCard};
-use crate::nn::{Denoiser, Encoder, HistoryTower, weights};
+use crate::nn::{Denoiser, Encoder, HistoryTower, VideoDenoiser, weights};
 use crate::sim;
 
 use super::climate::Climate;
@@ -43,6 +43,8 @@ pub struct Engine {
     pub two_tower: Option<Box<dyn Control>>,
     /// The paper's discriminator, if the model has it.
     pub encoder: Option<EncoderGuide>,
+    /// The video model, if there is one.
+    pub video: Option<VideoDenoiser>,
     /// What goes on as truth: the solver, or the recording that the rollout in progress began with.
     pub world: World,
     /// Physical values to normalised ones and back.
@@ -119,6 +121,7 @@ pub fn normaliser(card: &ModelCard, fields: Option<&Fields>) -> Result<Normalise
         std: table("std")?,
         cap: table("cap")?,
         adjust: globe.adjust.clone(),
+        rows: globe.rows.clone(),
     };
     amounts.validate(globe.grid.len())?;
     Ok(Normaliser::Amounts(Arc::new(amounts)))
@@ -202,6 +205,15 @@ impl Engine {
             }
             _ => None,
         };
+        let video = match (&card.video, &model.video) {
+            (Some(v), Some(bytes)) => Some(weights::load(
+                VideoDenoiser::new(&v.network, card.denoiser.sigma_data, device),
+                bytes,
+                &v.weights,
+                device,
+            )?),
+            _ => None,
+        };
         let truth = card.truth.rain.clone().unwrap_or_default();
         let (world, climate, shipped) = match (&card.data.globe, &fields) {
             (Some(globe), Some(fields)) => {
@@ -226,6 +238,7 @@ impl Engine {
             denoiser,
             two_tower,
             encoder,
+            video,
         })
     }
 
@@ -274,6 +287,20 @@ impl Engine {
         })
     }
 
+    /// The video model.
+    ///
+    /// # Errors
+    /// A model without it.
+    pub fn video(&self) -> Result<&VideoDenoiser> {
+        self.video.as_ref().ok_or_else(|| {
+            UserError::new(
+                format!("The model {} has no video model", self.card.name),
+                "its lanes need weights that are not in the model folder",
+                "train one: eddyscope train video, then eddyscope train calibrate --video",
+            )
+        })
+    }
+
     /// Arrays (one a row, each of one channel or more) as a tensor `[rows, channels, y, x]` on the device.
     pub fn tensor(&self, values: Vec<f32>, rows: usize, channels: usize) -> Tensor<4> {
         let [ny, nx] = self.shape();
@@ -303,6 +330,11 @@ impl Engine {
                 tt.map_or(1.5, |c| c.usable_strength),
                 en.map_or(1.5, |c| c.usable_strength),
             ],
+            video: self.video.is_some(),
+            video_strength: card.video.as_ref().map_or_else(
+                || GuidanceSettings::default().video_strength,
+                |v| v.suggested_strength,
+            ),
             data_std: t.std,
             acf_truth: t.acf.clone(),
             acf_lo: t.acf_lo.clone(),

@@ -72,7 +72,7 @@ pub struct FrameSet {
     /// Date of the frame, on the globe.
     pub date: Option<Date>,
     /// By [`super::settings::LaneKind::index`]; `None` where the lane was off.
-    pub lanes: [Option<LaneFrame>; 4],
+    pub lanes: [Option<LaneFrame>; super::settings::LANES],
     /// The settings that made it. A slider may have moved during the frame: these are those in force at its last step.
     pub settings: Arc<Settings>,
     /// Generation number of those settings.

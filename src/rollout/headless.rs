@@ -148,10 +148,18 @@ pub(super) fn check_lane(engine: &Engine, job: &Job<'_>) -> Result<()> {
         }
         LaneKind::Guided | LaneKind::Unconditional => Ok(()),
         LaneKind::Forecaster => forecaster(engine).map(|_| ()),
+        LaneKind::Video => engine.video().map(|_| ()),
+        LaneKind::GuidedVideo => {
+            engine.video()?;
+            match guidance.video_strength {
+                0.0 => Ok(()),
+                _ => engine.discriminator(guidance.discriminator).map(|_| ()),
+            }
+        }
         LaneKind::Truth => Err(UserError::new(
             "The truth lane cannot be generated",
             "it is given: by the solver, or by recorded days",
-            "choose the lane guided, unconditional or forecaster",
+            "choose the lane guided, unconditional, forecaster, video or guided-video",
         )),
     }
 }
@@ -207,9 +215,9 @@ fn next_frame(engine: &Engine, lanes: &Lanes, job: &Job<'_>) -> Result<(Vec<Arc<
         LaneKind::Truth => Err(UserError::new(
             "The truth lane cannot be generated",
             "it is given: by the solver, or by recorded days",
-            "choose the lane guided, unconditional or forecaster",
+            "choose the lane guided, unconditional, forecaster, video or guided-video",
         )),
-        LaneKind::Guided | LaneKind::Unconditional => {
+        LaneKind::Guided | LaneKind::Unconditional | LaneKind::Video | LaneKind::GuidedVideo => {
             let none = || {
                 UserError::new(
                     "There is nothing to go on from",

@@ -8,7 +8,7 @@ use crate::data::{Calendar, Date};
 use crate::error::{Result, UserError};
 
 use super::engine::{Engine, HISTORY};
-use super::settings::{LaneKind, RolloutSpec};
+use super::settings::{LANES, LaneKind, RolloutSpec};
 use super::truth::{Truth, TruthFrame};
 use super::world::Days;
 
@@ -24,7 +24,7 @@ pub struct Lanes {
     /// Number of the next frame.
     pub next: usize,
     /// Histories by [`LaneKind::index`]; `None` for a lane that is off.
-    histories: [Option<History>; 4],
+    histories: [Option<History>; LANES],
     truth: Truth,
 }
 
@@ -74,7 +74,7 @@ impl Lanes {
             ));
         };
         let history: History = run.last.iter().rev().take(HISTORY).cloned().collect();
-        let mut histories = [const { None }; 4];
+        let mut histories = [const { None }; LANES];
         histories[kind.index()] = Some(history);
         Ok(Self {
             spec: spec.clone(),

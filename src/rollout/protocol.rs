@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::error::UserError;
 
 use super::frame::{FrameSet, LaneDiagnostics};
-use super::settings::{LaneKind, RolloutSpec, Settings};
+use super::settings::{LANES, LaneKind, RolloutSpec, Settings};
 use super::spill::OnDisk;
 use crate::data::{Calendar, Date};
 use crate::field::Globe;
@@ -66,7 +66,7 @@ pub struct Progress {
     /// Whether the worker is making frames.
     pub running: bool,
     /// Lanes stopped by a blow-up.
-    pub stopped: [bool; 4],
+    pub stopped: [bool; LANES],
 }
 
 /// Facts about the model in use, for the controls and the plots.
@@ -86,6 +86,10 @@ pub struct ModelFacts {
     pub suggested_strength: [f32; 2],
     /// The lambda above which rollouts blow up, by `DiscriminatorKind as usize`.
     pub usable_strength: [f32; 2],
+    /// Whether there is a video model.
+    pub video: bool,
+    /// Suggested strength of the guided video lane.
+    pub video_strength: f32,
     /// Standard deviation of the data, physical units.
     pub data_std: f64,
     /// Truth's autocorrelation at lags 0..=10 and its band (5 and 95 % over runs of 100 frames).
@@ -137,7 +141,7 @@ pub struct Archive {
     /// Older frames on disk; [`Self::load`] gives any frame.
     pub on_disk: OnDisk,
     /// Streaming figures by [`LaneKind::index`].
-    pub diagnostics: [LaneDiagnostics; 4],
+    pub diagnostics: [LaneDiagnostics; LANES],
     /// Increases at every restart: frames of an older epoch never appear in a newer one.
     pub epoch: u64,
 }

@@ -12,7 +12,7 @@ use super::diagnostics::{LaneStream, MAX_LAG};
 use super::engine::Engine;
 use super::frame::{DenoisingTrace, FrameSet, LaneDiagnostics, LaneFrame, LaneStats};
 use super::rain::{RainLane, month0};
-use super::settings::LaneKind;
+use super::settings::{LANES, LaneKind};
 
 /// A frame whose std exceeds the data's by this factor has left the data: the rollout is blowing up. Truth's own frames
 /// stay below 1.4.
@@ -21,12 +21,12 @@ pub const BLOW_UP_STD: f64 = 2.0;
 /// The streams of all lanes.
 pub struct Recorder {
     streams: Streams,
-    last: [Option<Vec<Arc<[f32]>>>; 4],
+    last: [Option<Vec<Arc<[f32]>>>; LANES],
 }
 
 enum Streams {
-    Turbulence(Box<[LaneStream; 4]>),
-    Rain(Box<[RainLane; 4]>),
+    Turbulence(Box<[LaneStream; LANES]>),
+    Rain(Box<[RainLane; LANES]>),
 }
 
 /// Why a lane was stopped.
@@ -178,7 +178,7 @@ impl Recorder {
     }
 
     /// Streaming figures of all lanes.
-    pub fn figures(&self, data_std: f64) -> [LaneDiagnostics; 4] {
+    pub fn figures(&self, data_std: f64) -> [LaneDiagnostics; LANES] {
         std::array::from_fn(|i| match &self.streams {
             Streams::Turbulence(streams) => streams[i].figures(data_std),
             Streams::Rain(lanes) => lanes[i].figures(data_std),

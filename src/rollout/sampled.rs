@@ -6,8 +6,9 @@ use std::time::Instant;
 use burn::tensor::Tensor;
 
 use crate::diffusion::sampler::{Evaluation, Sampler, StepContext};
-use crate::diffusion::{Conditioned, Context, Control, to_vec};
+use crate::diffusion::{Conditioned, Context, Control, Denoise, to_vec};
 use crate::error::{Result, UserError};
+use crate::nn::{Denoiser, VideoDenoiser};
 use crate::random::{NoiseKey, Stream};
 
 use super::engine::{Engine, HISTORY};
@@ -22,6 +23,10 @@ pub struct FrameInProgress {
     history: Tensor<4>,
     conditioned: Option<Box<dyn Conditioned>>,
     conditioned_for: Option<(DiscriminatorKind, Context)>,
+    /// Rows of the image model; the ones behind them are the video model's.
+    image_rows: usize,
+    /// What the video model sees of the history, and what it was told.
+    video: Option<(Tensor<4>, Context)>,
     frame: usize,
     seed: u64,
     evaluations: Vec<Trace>,
@@ -47,7 +52,7 @@ pub struct SampledLane {
 }
 
 impl FrameInProgress {
-    /// Begins the next frame of the given lanes (unconditional and guided ones). `None` when there is no lane. With
+    /// Begins the next frame of the given lanes ([`LaneKind::SAMPLED`]). `None` when there is no lane. With
     /// `watch` the discriminator is asked even where its strength is 0, so that its answer can be shown.
     pub fn begin(
         engine: &Engine,
@@ -58,14 +63,15 @@ impl FrameInProgress {
     ) -> Option<Self> {
         let mut rows = Vec::new();
         let mut history = Vec::new();
-        for &kind in kinds {
-            if lanes.append_history(engine, kind, &mut history) {
+        for &kind in &LaneKind::SAMPLED {
+            if kinds.contains(&kind) && lanes.append_history(engine, kind, &mut history) {
                 rows.extend((0..lanes.members() as u32).map(|member| (kind, member)));
             }
         }
         if rows.is_empty() {
             return None;
         }
+        let image_rows = rows.iter().filter(|(kind, _)| !kind.is_video()).count();
         let history = engine.tensor(history, rows.len(), HISTORY);
         let frame = lanes.next;
         let noise = noise_rows(engine, &rows, lanes.spec.seed, frame, 0);
@@ -79,6 +85,8 @@ impl FrameInProgress {
             history,
             conditioned: None,
             conditioned_for: None,
+            image_rows,
+            video: None,
             frame,
             seed: lanes.spec.seed,
             evaluations: Vec::new(),
@@ -109,7 +117,16 @@ impl FrameInProgress {
     ) -> Result<Vec<Evaluation>> {
         let g = &settings.guidance;
         let wanted = (g.discriminator, context(engine, lanes, settings));
-        let asked = self.watch || g.strength != 0.0;
+        let strengths: Vec<f32> = self
+            .rows
+            .iter()
+            .map(|(kind, _)| match kind {
+                LaneKind::Guided => g.strength,
+                LaneKind::GuidedVideo => g.video_strength,
+                _ => 0.0,
+            })
+            .collect();
+        let asked = self.watch || strengths.iter().any(|&s| s != 0.0);
         if !asked {
             self.conditioned = None;
             self.conditioned_for = None;
@@ -120,14 +137,7 @@ impl FrameInProgress {
             self.conditioned_for = Some(wanted);
             self.guidance_seconds += began.elapsed().as_secs_f64();
         }
-        let strengths: Vec<f32> = self
-            .rows
-            .iter()
-            .map(|(kind, _)| match kind {
-                LaneKind::Guided => g.strength,
-                _ => 0.0,
-            })
-            .collect();
+        let denoiser = self.denoiser(engine, wanted.1)?;
         let (rows, seed, frame) = (&self.rows, self.seed, self.frame);
         let noise = |i: usize| noise_rows(engine, rows, seed, frame, i as u16 + 1);
         let timed = self.conditioned.as_deref().map(|inner| Timed {
@@ -135,7 +145,7 @@ impl FrameInProgress {
             seconds: std::cell::Cell::new(0.0),
         });
         let evaluations = self.sampler.step(&StepContext {
-            denoiser: &engine.denoiser,
+            denoiser: &denoiser,
             discriminator: timed.as_ref().map(|t| t as &dyn Conditioned),
             guidance: g,
             strengths: &strengths,
@@ -150,6 +160,32 @@ impl FrameInProgress {
             });
         }
         Ok(evaluations)
+    }
+
+    /// The networks of this frame's rows. The video model looks at the history when it is told something new.
+    fn denoiser<'a>(&mut self, engine: &'a Engine, context: Context) -> Result<Rows<'a>> {
+        let behind = self.rows.len() - self.image_rows;
+        let video = if behind == 0 {
+            None
+        } else {
+            let network = engine.video()?;
+            let seen = match &self.video {
+                Some((seen, told)) if *told == context => seen.clone(),
+                _ => {
+                    let history = self.history.clone().narrow(0, self.image_rows, behind);
+                    let season = [context.season];
+                    let seen = network.condition(history, &[context.m], &season);
+                    self.video = Some((seen.clone(), context));
+                    seen
+                }
+            };
+            Some((network, seen))
+        };
+        Ok(Rows {
+            image: &engine.denoiser,
+            image_rows: self.image_rows,
+            video,
+        })
     }
 
     /// The finished frames, physical units, and how the discriminator saw them.
@@ -288,6 +324,29 @@ fn noise_rows(
         values.extend(key.normal_f32(cells));
     }
     engine.tensor(values, rows.len(), 1)
+}
+
+/// The image model for the first rows, the video model for the others.
+struct Rows<'a> {
+    image: &'a Denoiser,
+    image_rows: usize,
+    video: Option<(&'a VideoDenoiser, Tensor<4>)>,
+}
+
+impl Denoise for Rows<'_> {
+    fn denoise(&self, x: &Tensor<4>, sigma: f64) -> Tensor<4> {
+        let Some((video, seen)) = &self.video else {
+            return Denoise::denoise(self.image, x, sigma);
+        };
+        let behind = x.dims()[0] - self.image_rows;
+        let last = x.clone().narrow(0, self.image_rows, behind);
+        let last = video.denoise(last, sigma as f32, seen.clone());
+        if self.image_rows == 0 {
+            return last;
+        }
+        let first = x.clone().narrow(0, 0, self.image_rows);
+        Tensor::cat(vec![Denoise::denoise(self.image, &first, sigma), last], 0)
+    }
 }
 
 /// Measures the time that a discriminator takes. Exact on the CPU, where calls finish before they return.

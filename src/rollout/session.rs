@@ -14,7 +14,7 @@ use super::lanes::Lanes;
 use super::protocol::{Command, Event, Versioned};
 use super::recorder::{Made, Recorder};
 use super::sampled::{FrameInProgress, forecaster_frame};
-use super::settings::{LaneKind, RolloutSpec};
+use super::settings::{LANES, LaneKind, RolloutSpec};
 use super::worker::{Shared, WorkerOptions};
 use super::world::World;
 
@@ -37,7 +37,7 @@ pub(super) struct Session<'a> {
     pub(super) recorder: Recorder,
     mode: Mode,
     pub(super) current: Option<Current>,
-    pub(super) stopped: [bool; 4],
+    pub(super) stopped: [bool; LANES],
     frame_seconds: Option<f64>,
     checked_generation: u64,
     /// Older frames could not be written to disk: they are dropped from there on.
@@ -104,7 +104,7 @@ impl<'a> Session<'a> {
             lanes,
             mode: Mode::Paused,
             current: None,
-            stopped: [false; 4],
+            stopped: [false; LANES],
             frame_seconds: None,
             checked_generation: 0,
             disk_failed: false,
@@ -192,7 +192,7 @@ impl<'a> Session<'a> {
                 self.lanes = lanes;
                 self.recorder = Recorder::new(&self.engine);
                 self.current = None;
-                self.stopped = [false; 4];
+                self.stopped = [false; LANES];
                 self.disk_failed = false;
                 if self.engine.climate.is_some() {
                     // The recording may be another one now.
@@ -257,14 +257,13 @@ impl<'a> Session<'a> {
             panic!("asked to fail at frame {}", self.lanes.next);
         }
         let wanted = version.settings.lanes;
-        for kind in [
-            LaneKind::Unconditional,
-            LaneKind::Guided,
-            LaneKind::Forecaster,
-        ] {
-            self.switch_lane(kind, wanted[kind.index()]);
+        for kind in LaneKind::ALL {
+            if kind != LaneKind::Truth {
+                let there = !kind.is_video() || self.engine.video.is_some();
+                self.switch_lane(kind, wanted[kind.index()] && there);
+            }
         }
-        let kinds: Vec<LaneKind> = [LaneKind::Unconditional, LaneKind::Guided]
+        let kinds: Vec<LaneKind> = LaneKind::SAMPLED
             .into_iter()
             .filter(|k| !self.stopped[k.index()])
             .collect();
@@ -286,7 +285,7 @@ impl<'a> Session<'a> {
     }
 
     fn finish(&mut self, current: Current, version: &Versioned, began: Instant) -> Result<()> {
-        let mut lanes: [Option<LaneFrame>; 4] = [None, None, None, None];
+        let mut lanes: [Option<LaneFrame>; LANES] = [const { None }; LANES];
         let index = self.lanes.next;
         let date = self.lanes.date(index);
         let truth = self.lanes.next_truth(&mut self.engine)?;

@@ -8,7 +8,7 @@ use super::frame::{DenoisingTrace, FrameSet};
 use super::protocol::{Archive, Event};
 use super::recorder::Made;
 use super::session::Session;
-use super::settings::LaneKind;
+use super::settings::{LANES, LaneKind};
 use super::spill::OnDisk;
 use super::worker::WorkerOptions;
 
@@ -23,7 +23,7 @@ impl Session<'_> {
 
     /// Puts the start frames into the archive under a new epoch.
     pub(super) fn publish_start(&mut self) {
-        let starts: [_; 4] = LaneKind::ALL.map(|k| self.lanes.start_history(k));
+        let starts: [_; LANES] = LaneKind::ALL.map(|k| self.lanes.start_history(k));
         let version = self.shared.settings();
         let count = self.lanes.start_frames;
         let mut frames = Vec::with_capacity(count);
@@ -129,7 +129,7 @@ impl Session<'_> {
         self.lanes.go_back(&mut self.engine, next, &members);
         self.recorder
             .go_back(&|f| before.load(f), self.lanes.start_frames, next);
-        self.stopped = [false; 4];
+        self.stopped = [false; LANES];
         let diagnostics = self.recorder.figures(self.engine.card.truth.std);
         self.shared.update_archive(|a| {
             a.go_back(next, KEPT_AT_LEAST);

@@ -65,7 +65,10 @@ pub struct GuidanceSettings {
     pub sigma_hi: f32,
     /// Which discriminator.
     pub discriminator: DiscriminatorKind,
-    /// Whether the discriminator is told the day of the year (on the globe, where it can be).
+    /// Guidance strength of the guided video lane. The video model knows the history already: what the discriminator adds
+    /// counts it again, so that less is needed than for the image model.
+    pub video_strength: f32,
+    /// Whether the discriminator (and the video model) is told the day of the year (on the globe, where it can be).
     pub season: bool,
 }
 
@@ -77,6 +80,7 @@ impl Default for GuidanceSettings {
             sigma_lo: 0.0,
             sigma_hi: 1000.0,
             discriminator: DiscriminatorKind::TwoTower,
+            video_strength: 0.25,
             season: false,
         }
     }
@@ -142,16 +146,38 @@ pub enum LaneKind {
     Guided,
     /// The history tower plus Gaussian noise, no diffusion: the honest control.
     Forecaster,
+    /// The video model: an image model that sees the last frames as further channels.
+    Video,
+    /// The video model with the discriminator's gradient on top.
+    GuidedVideo,
 }
+
+/// Number of lanes.
+pub const LANES: usize = LaneKind::ALL.len();
 
 impl LaneKind {
     /// All lanes, in the order in which they are shown.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 6] = [
         Self::Truth,
         Self::Unconditional,
         Self::Guided,
         Self::Forecaster,
+        Self::Video,
+        Self::GuidedVideo,
     ];
+
+    /// Lanes that the sampler makes from noise, those of the image model first.
+    pub const SAMPLED: [Self; 4] = [
+        Self::Unconditional,
+        Self::Guided,
+        Self::Video,
+        Self::GuidedVideo,
+    ];
+
+    /// Whether the video model makes it.
+    pub fn is_video(self) -> bool {
+        matches!(self, Self::Video | Self::GuidedVideo)
+    }
 
     /// Position in [`Self::ALL`], the index used by every per-lane array.
     pub fn index(self) -> usize {
@@ -165,6 +191,8 @@ impl LaneKind {
             Self::Unconditional => "Unconditional",
             Self::Guided => "Guided",
             Self::Forecaster => "Forecaster + noise",
+            Self::Video => "Video model",
+            Self::GuidedVideo => "Guided video",
         }
     }
 }
@@ -178,7 +206,8 @@ pub struct Settings {
     /// Sampler.
     pub sampler: SamplerSettings,
     /// Lanes computed, by [`LaneKind::index`]. Truth is always computed: the diagnostics need it.
-    pub lanes: [bool; 4],
+    #[serde(deserialize_with = "lanes")]
+    pub lanes: [bool; LANES],
 }
 
 impl Default for Settings {
@@ -186,9 +215,23 @@ impl Default for Settings {
         Self {
             guidance: GuidanceSettings::default(),
             sampler: SamplerSettings::default(),
-            lanes: [true, true, true, false],
+            lanes: [true, true, true, false, false, false],
         }
     }
+}
+
+/// Lanes that a recipe of an earlier version does not know are off.
+fn lanes<'de, D: serde::Deserializer<'de>>(
+    from: D,
+) -> std::result::Result<[bool; LANES], D::Error> {
+    let known = Vec::<bool>::deserialize(from)?;
+    if known.len() > LANES {
+        let what = format!("{} lanes, and this version knows {LANES}", known.len());
+        return Err(serde::de::Error::custom(what));
+    }
+    let mut out = [false; LANES];
+    out[..known.len()].copy_from_slice(&known);
+    Ok(out)
 }
 
 /// What a rollout starts from. Changing it starts a new rollout.
@@ -249,6 +292,8 @@ impl Settings {
         };
         let g = &self.guidance;
         range("guidance strength", g.strength, 0.0, 1000.0)?;
+        let name = "guidance strength of the video model";
+        range(name, g.video_strength, 0.0, 1000.0)?;
         if g.history > 3 {
             return Err(UserError::new(
                 format!("history length cannot be {}", g.history),

@@ -252,7 +252,7 @@ mod tests {
                 month: 2,
                 day: 28,
             }),
-            lanes: [Some(lane(0)), None, Some(lane(2)), None],
+            lanes: [Some(lane(0)), None, Some(lane(2)), None, None, None],
             settings: Arc::clone(settings),
             generation: index as u64 + 5,
             seconds: 0.25,

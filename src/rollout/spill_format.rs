@@ -32,7 +32,7 @@ pub(super) fn decode(bytes: &[u8], settings: &[Arc<Settings>]) -> Option<FrameSe
     let settings = Arc::clone(settings.get(r.u64()? as usize)?);
     let generation = r.u64()?;
     let seconds = r.f64()?;
-    let mut lanes = [const { None }; 4];
+    let mut lanes = [const { None }; super::settings::LANES];
     for lane in &mut lanes {
         if r.flag()? {
             *lane = Some(r.lane()?);

@@ -4,6 +4,9 @@
 //! short guided rollout tells which transformed amounts the model shows how often, the days which ones it should; the map
 //! from quantile to quantile is kept in the card. It acts where amounts leave the model and, inverted, where they come
 //! back as history: the rollout itself goes on in the model's own law, so one pass is enough.
+//!
+//! What is left of the zonal mean is a bias of the forecast that the year's rollout shows in every member alike: each row
+//! has a factor for it, fitted in turn with the quantiles and applied and inverted at the same place.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -25,6 +28,10 @@ const MEMBERS: usize = 4;
 const SPIN_UP: usize = 20;
 /// See [`SPIN_UP`].
 const DAYS: usize = 365;
+/// Rounds in which quantiles and rows are fitted in turn.
+const ROUNDS: usize = 4;
+/// Smallest and largest factor of a row.
+const FACTORS: [f64; 2] = [0.5, 2.0];
 /// Ranks at which the laws are matched: close where the tail bends.
 const RANKS: [f64; 22] = [
     0.30, 0.35, 0.40, 0.45, 0.50, 0.55, 0.60, 0.65, 0.70, 0.75, 0.80, 0.85, 0.90, 0.93, 0.95, 0.97,
@@ -52,7 +59,7 @@ pub struct Adjustment<'a> {
 }
 
 impl Adjustment<'_> {
-    /// The pairs of transformed amounts. `progress(done, total)` may stop it.
+    /// The pairs of transformed amounts, and the factor of each row. `progress(done, total)` may stop it.
     ///
     /// # Errors
     /// A rollout that is not finite, or a stop.
@@ -60,16 +67,65 @@ impl Adjustment<'_> {
         &self,
         seed: u64,
         progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
-    ) -> Result<Vec<[f32; 2]>> {
+    ) -> Result<(Vec<[f32; 2]>, Vec<f32>)> {
         let truth = self.truth();
         let mut amounts = self.amounts.clone();
         let made = self.roll(&amounts, seed, &mut |day| progress(day, SPIN_UP + DAYS))?;
-        amounts.adjust = matched(made, &truth);
+        let sorted = |mut v: Vec<f32>| {
+            v.sort_unstable_by(f32::total_cmp);
+            v
+        };
+        let ordered = sorted(made.clone());
+        let wanted = self.row_means(&amounts, &truth);
+        amounts.rows = vec![1.0; self.data.grid().ny];
+        for _ in 0..ROUNDS {
+            // The quantiles aim at truth before the rows' factors, the factors at truth after the quantiles.
+            amounts.adjust = matched(&ordered, &sorted(self.unscaled(&amounts.rows, &truth)));
+            let shown = Amounts {
+                rows: Vec::new(),
+                ..amounts.clone()
+            };
+            let got = self.row_means(&shown, &made);
+            amounts.rows = wanted
+                .iter()
+                .zip(got)
+                .map(|(want, got)| (want / got.max(1e-9)).clamp(FACTORS[0], FACTORS[1]) as f32)
+                .collect();
+        }
         amounts.validate(self.data.grid().len())?;
-        Ok(amounts.adjust)
+        Ok((amounts.adjust, amounts.rows))
     }
 
-    /// Transformed amounts of the validation days, sorted.
+    /// Mean amount of each row, mm/day, over frames of transformed amounts.
+    fn row_means(&self, amounts: &Amounts, transformed: &[f32]) -> Vec<f64> {
+        let (grid, cells) = (self.data.grid(), self.data.grid().len());
+        let mut sums = vec![0.0; grid.ny];
+        for frame in transformed.chunks_exact(cells) {
+            for (row, sum) in frame.chunks_exact(grid.nx).zip(&mut sums) {
+                let amount = |&y: &f32| amounts.transform.inverse(amounts.adjusted(f64::from(y)));
+                *sum += row.iter().map(amount).sum::<f64>();
+            }
+        }
+        let count = (transformed.len() / cells.max(1) * grid.nx).max(1) as f64;
+        sums.into_iter().map(|s| s / count).collect()
+    }
+
+    /// Frames of transformed amounts, every amount divided by its row's factor.
+    fn unscaled(&self, rows: &[f32], transformed: &[f32]) -> Vec<f32> {
+        let t = self.amounts.transform;
+        let nx = self.data.grid().nx;
+        let factors = rows.iter().cycle();
+        transformed
+            .chunks_exact(nx)
+            .zip(factors)
+            .flat_map(|(row, &f)| {
+                let one = move |&y: &f32| t.forward(t.inverse(f64::from(y)) / f64::from(f)) as f32;
+                row.iter().map(one)
+            })
+            .collect()
+    }
+
+    /// Transformed amounts of some of the validation days.
     fn truth(&self) -> Vec<f32> {
         let mut all = Vec::new();
         for run in self.data.runs(Part::Validation) {
@@ -77,7 +133,6 @@ impl Adjustment<'_> {
                 self.transformed(self.data.frame(run, day).unwrap_or(&[]), &mut all);
             }
         }
-        all.sort_unstable_by(f32::total_cmp);
         all
     }
 
@@ -92,7 +147,7 @@ impl Adjustment<'_> {
         );
     }
 
-    /// Transformed amounts of a guided rollout, sorted.
+    /// Transformed amounts of a guided rollout, day after day.
     fn roll(
         &self,
         amounts: &Amounts,
@@ -175,7 +230,6 @@ impl Adjustment<'_> {
                 return Err(stopped("it was stopped"));
             }
         }
-        made.sort_unstable_by(f32::total_cmp);
         Ok(made)
     }
 }
@@ -189,14 +243,14 @@ fn stopped(cause: &str) -> UserError {
 }
 
 /// Pairs of equal rank of two sorted samples, ascending.
-fn matched(made: Vec<f32>, truth: &[f32]) -> Vec<[f32; 2]> {
+fn matched(made: &[f32], truth: &[f32]) -> Vec<[f32; 2]> {
     let at = |v: &[f32], rank: f64| {
         let i = (rank * v.len().saturating_sub(1) as f64).round() as usize;
         v.get(i).copied().unwrap_or(0.0)
     };
     let mut pairs: Vec<[f32; 2]> = vec![[0.0, 0.0]];
     for rank in RANKS {
-        let (from, to) = (at(&made, rank), at(truth, rank));
+        let (from, to) = (at(made, rank), at(truth, rank));
         let last = pairs[pairs.len() - 1];
         // Where both are dry there is nothing to match.
         if from > last[0] + 1e-3 {
@@ -216,7 +270,7 @@ mod tests {
             .map(|i| (i as f32 / 100.0 - 4.0).max(0.0))
             .collect();
         let made: Vec<f32> = truth.iter().map(|v| v * 1.2).collect();
-        let pairs = matched(made, &truth);
+        let pairs = matched(&made, &truth);
         assert_eq!(pairs[0], [0.0, 0.0]);
         assert!(pairs.len() > 10);
         for [from, to] in pairs {
@@ -228,7 +282,7 @@ mod tests {
     fn a_model_with_too_little_dry_area_is_dried() {
         let truth = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 2.0, 3.0];
         let made = vec![0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 1.0, 2.0, 3.0];
-        let pairs = matched(made, &truth);
+        let pairs = matched(&made, &truth);
         assert!(
             pairs
                 .windows(2)

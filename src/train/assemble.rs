@@ -15,7 +15,7 @@ use crate::diffusion::wavelet_tower::{WaveletCalibration, WaveletTower};
 use crate::error::{Result, UserError};
 use crate::model::card::{
     CARD_VERSION, DataCard, DenoiserCard, EncoderCard, GlobeCard, ModelCard, TrainingCard,
-    TruthCard, TwoTowerCard,
+    TruthCard, TwoTowerCard, VideoCard,
 };
 use crate::model::{CARD_FILE, Fields, Model};
 use crate::nn::{Denoiser, HistoryTower, weights};
@@ -42,6 +42,10 @@ pub struct Parts<'a> {
     pub tower: &'a Path,
     /// Weights of the encoder, if there is one.
     pub encoder: Option<&'a Path>,
+    /// Weights of the video model, if there is one.
+    pub video: Option<&'a Path>,
+    /// Suggested strength of guidance on top of the video model.
+    pub video_strength: f32,
     /// File with the data instead of a simulation.
     pub data: &'a Source,
     /// Suggested and usable strength of the encoder.
@@ -65,6 +69,7 @@ pub fn assemble(
     let denoiser_bytes = read(parts.denoiser)?;
     let tower_bytes = read(parts.tower)?;
     let encoder_bytes = parts.encoder.map(read).transpose()?;
+    let video_bytes = parts.video.map(read).transpose()?;
     let networks = Networks {
         denoiser: weights::load(
             Denoiser::new(&config.denoiser.network, SIGMA_DATA, device),
@@ -145,6 +150,10 @@ pub fn assemble(
             }),
             None => None,
         },
+        video: match parts.video {
+            Some(path) => Some(video_card(parts, path, &config, data)?),
+            None => None,
+        },
         truth: measured.truth,
         quality: Vec::new(),
     };
@@ -159,6 +168,7 @@ pub fn assemble(
         ("denoiser.safetensors", Some(denoiser_bytes)),
         ("tower.safetensors", Some(tower_bytes)),
         ("encoder.safetensors", encoder_bytes),
+        ("video.safetensors", video_bytes),
     ];
     for (name, bytes) in written {
         if let Some(bytes) = bytes {
@@ -170,6 +180,26 @@ pub fn assemble(
     }
     write_card(&card, folder)?;
     Model::from_folder(folder)
+}
+
+/// The card's part on the video model.
+fn video_card(
+    parts: &Parts<'_>,
+    path: &Path,
+    config: &TrainConfig,
+    data: &str,
+) -> Result<VideoCard> {
+    let file = parts.config.display();
+    Ok(VideoCard {
+        weights: "video.safetensors".into(),
+        parameters: facts(path)?["parameters"].as_u64().unwrap_or(0) as usize,
+        suggested_strength: parts.video_strength,
+        network: config.video().network,
+        training: training(
+            path,
+            &format!("eddyscope train video --config {file}{data}"),
+        )?,
+    })
 }
 
 /// Trained networks on a device.
@@ -266,7 +296,7 @@ impl Work<'_> {
         .calibrate(config.data.seed, &|done, all| {
             (self.progress)("calibrating", done, all)
         })?;
-        let adjust = if globe.adjust != Adjust::Off {
+        let (adjust, rows) = if globe.adjust != Adjust::Off {
             let tower = WaveletTower::new(tower(), wavelet.clone(), &tables, self.device)?;
             Adjustment {
                 denoiser: &self.networks.denoiser,
@@ -287,7 +317,7 @@ impl Work<'_> {
                 }
             })?
         } else {
-            Vec::new()
+            (Vec::new(), Vec::new())
         };
         let by_length = |v: &[Vec<f32>]| v.concat();
         let mut fields = Fields::default();
@@ -329,6 +359,7 @@ impl Work<'_> {
                     dry: globe.dry,
                     fields: "fields.safetensors".into(),
                     adjust,
+                    rows,
                     transform: globe.transform,
                     grid: days.grid.clone(),
                 }),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::{PairSettings, Transform};
 use crate::diffusion::wavelet_tower::Keep;
 use crate::error::{Result, UserError};
-use crate::nn::{EncoderConfig, HistoryTower, UNetConfig};
+use crate::nn::{EncoderConfig, HistoryTower, UNetConfig, VideoDenoiser};
 
 /// The whole file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,6 +27,9 @@ pub struct TrainConfig {
     pub tower: TowerTraining,
     /// The paper's encoder discriminator.
     pub encoder: EncoderTraining,
+    /// The video model; without this section as the denoiser, with the history as further channels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub video: Option<VideoTraining>,
 }
 
 /// Words of the model's card.
@@ -212,6 +215,27 @@ pub struct DenoiserTraining {
     pub network: UNetConfig,
 }
 
+/// Training of the video model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VideoTraining {
+    /// Steps.
+    pub steps: usize,
+    /// Windows a step.
+    pub batch: usize,
+    /// Seed of weights and draws.
+    pub seed: u64,
+    /// Noise levels of the frame to be made.
+    pub noise: NoiseLaw,
+    /// Each row's history carries noise of a level uniform in `[0, history_noise]`.
+    pub history_noise: f64,
+    /// Share of rows that are told the day of the year (a network with the channels for it).
+    #[serde(default)]
+    pub season_share: f64,
+    /// Sizes.
+    pub network: UNetConfig,
+}
+
 /// Training of the history tower.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -280,6 +304,25 @@ impl TrainConfig {
         Ok(config)
     }
 
+    /// Training of the video model: its section, or the denoiser's with the tower's history.
+    pub fn video(&self) -> VideoTraining {
+        self.video.clone().unwrap_or_else(|| {
+            let d = &self.denoiser;
+            let season = self.tower.network.in_channels == HistoryTower::in_channels(true);
+            let mut network = d.network.clone();
+            network.in_channels = VideoDenoiser::in_channels(season);
+            VideoTraining {
+                steps: d.steps,
+                batch: d.batch,
+                seed: d.seed + 3,
+                noise: d.noise.clone(),
+                history_noise: self.tower.history_noise,
+                season_share: self.tower.season_share,
+                network,
+            }
+        })
+    }
+
     /// Checks every value against its range.
     ///
     /// # Errors
@@ -290,8 +333,26 @@ impl TrainConfig {
         self.encoder.network.trunk().validate()?;
         let o = &self.optimizer;
         let positive = |v: f64| v.is_finite() && v > 0.0;
-        let laws = [&self.denoiser.noise, &self.encoder.noise];
+        let video = self.video();
+        video.network.validate()?;
+        let laws = [&self.denoiser.noise, &self.encoder.noise, &video.noise];
         let checks = [
+            (
+                [false, true]
+                    .map(VideoDenoiser::in_channels)
+                    .contains(&video.network.in_channels),
+                "video.network.in_channels must be 8 (the noised frame, four frames, three masks) or 11 (and the season)",
+            ),
+            (
+                video.network.out_channels == 1 && video.network.embedding > 0 && video.batch > 0,
+                "video needs one output channel, an embedding of the noise level, and a batch of at least 1",
+            ),
+            (
+                (0.0..=1.0).contains(&video.season_share)
+                    && video.history_noise.is_finite()
+                    && video.history_noise >= 0.0,
+                "video.season_share lies between 0 and 1, history_noise not below 0",
+            ),
             (
                 self.denoiser.network.in_channels == 1,
                 "denoiser.network.in_channels must be 1",

@@ -103,6 +103,7 @@ pub fn statistics(days: &Days, config: &GlobeData) -> Result<Amounts> {
         std: column(1),
         cap: column(2),
         adjust: Vec::new(),
+        rows: Vec::new(),
     };
     amounts.validate(cells)?;
     Ok(amounts)

@@ -13,6 +13,10 @@ use crate::field::Grid;
 use crate::nn::{Denoiser, Encoder, HISTORY, HistoryTower, UNetConfig};
 use crate::random::{NoiseKey, Stream};
 
+mod video;
+
+pub use video::VideoObjective;
+
 /// Frames (windows, pairs) in the validation set.
 const VALIDATION: usize = 64;
 /// Seed and step of the draws of the validation set: the same in every training.
@@ -153,17 +157,29 @@ impl DenoiserObjective<'_> {
         levels: &[f32],
         noise: Tensor<4>,
     ) -> Tensor<1> {
-        let (n, device) = (levels.len(), x.device());
-        let sigma = tensor(levels.to_vec(), [n], &device);
-        let data = net.sigma_data();
-        let weight = levels
-            .iter()
-            .map(|s| (s * s + data * data) / (s * data).powi(2))
-            .collect();
-        let wide = sigma.clone().reshape([n, 1, 1, 1]);
-        let estimate = net.forward(x.clone() + noise * wide, sigma);
-        ((estimate - x).square() * tensor(weight, [n, 1, 1, 1], &device)).mean()
+        matching(x, levels, noise, net.sigma_data(), |x, sigma| {
+            net.forward(x, sigma)
+        })
     }
+}
+
+/// Mean of `(s^2 + sd^2) / (s sd)^2 |D - x|^2`, where `estimate(x + s noise, s)` is D and `data` is sd.
+fn matching(
+    x: Tensor<4>,
+    levels: &[f32],
+    noise: Tensor<4>,
+    data: f32,
+    estimate: impl FnOnce(Tensor<4>, Tensor<1>) -> Tensor<4>,
+) -> Tensor<1> {
+    let (n, device) = (levels.len(), x.device());
+    let sigma = tensor(levels.to_vec(), [n], &device);
+    let weight = levels
+        .iter()
+        .map(|s| (s * s + data * data) / (s * data).powi(2))
+        .collect();
+    let wide = sigma.clone().reshape([n, 1, 1, 1]);
+    let estimate = estimate(x.clone() + noise * wide, sigma);
+    ((estimate - x).square() * tensor(weight, [n, 1, 1, 1], &device)).mean()
 }
 
 impl Objective for DenoiserObjective<'_> {

@@ -10,8 +10,10 @@ use burn::tensor::{Device, Tensor};
 
 use super::checkpoint::Checkpoint;
 use super::config::{DataConfig, NoiseLaw, OptimizerConfig};
-use super::config::{DenoiserTraining, EncoderTraining, TowerTraining};
-use super::objective::{DenoiserObjective, EncoderObjective, Objective, TowerObjective};
+use super::config::{DenoiserTraining, EncoderTraining, TowerTraining, VideoTraining};
+use super::objective::{
+    DenoiserObjective, EncoderObjective, Objective, TowerObjective, VideoObjective,
+};
 use super::session::{CHECKPOINT, LOG, Options, Outcome, train};
 use super::{Source, TrainConfig, load_data};
 use crate::data::{Dataset, PairSettings, Series};
@@ -121,6 +123,18 @@ fn encoder() -> EncoderTraining {
     }
 }
 
+fn video() -> VideoTraining {
+    VideoTraining {
+        steps: 6,
+        batch: 2,
+        seed: 2,
+        noise: law(),
+        history_noise: 0.03,
+        season_share: 0.0,
+        network: small(8, 16),
+    }
+}
+
 struct Run<'a> {
     steps: usize,
     stop_after: usize,
@@ -202,6 +216,45 @@ fn tower_resumes_bit_for_bit() {
 #[test]
 fn encoder_resumes_bit_for_bit() {
     resumed_equals_straight(&EncoderObjective(&encoder()));
+}
+
+#[test]
+fn video_resumes_bit_for_bit() {
+    resumed_equals_straight(&VideoObjective(&video()));
+}
+
+/// What the history tells of the next frame is learnt: with it the loss falls below the best that the image model reaches
+/// without, and a history of another run makes it worse.
+#[test]
+fn video_learns_from_the_history() {
+    let (data, mut config) = (data(), video());
+    // At high noise the frame itself tells nothing: only the history can help.
+    config.noise = NoiseLaw {
+        mean: 1.0,
+        std: 0.3,
+        wide_share: 0.0,
+        wide: [0.5, 80.0],
+    };
+    config.batch = 4;
+    let objective = VideoObjective(&config);
+    let folder = tempfile::tempdir().expect("a folder");
+    let device = Device::flex();
+    let before = objective.validation(&objective.network(2, &device), &data, &device);
+    let options = Run {
+        steps: 150,
+        stop_after: 999,
+        resume: false,
+        seed: 2,
+        out: folder.path(),
+    };
+    let Outcome::Finished(file) = run(&objective, &data, options).expect("trained") else {
+        panic!("not finished");
+    };
+    let bytes = std::fs::read(file).expect("weights");
+    let net =
+        weights::load(objective.network(0, &device), &bytes, "video", &device).expect("loaded");
+    let after = objective.validation(&net, &data, &device);
+    assert!(after < 0.6 * before, "{before} to {after}");
 }
 
 #[test]

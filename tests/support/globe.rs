@@ -14,10 +14,10 @@ use eddyscope::diffusion::wavelet_tower::WaveletCalibration;
 use eddyscope::field::Globe;
 use eddyscope::model::card::{
     CARD_VERSION, DataCard, DenoiserCard, GlobeCard, ModelCard, RainTruth, TrainingCard, TruthCard,
-    TwoTowerCard,
+    TwoTowerCard, VideoCard,
 };
 use eddyscope::model::{Fields, Model};
-use eddyscope::nn::{Denoiser, HistoryTower, Padding, Skips, UNetConfig, weights};
+use eddyscope::nn::{Denoiser, HistoryTower, Padding, Skips, UNetConfig, VideoDenoiser, weights};
 use eddyscope::train::assemble::write_card;
 
 pub const NY: usize = 16;
@@ -81,6 +81,12 @@ pub fn write_with(folder: &Path, season: bool) -> PathBuf {
     let history = weights::with_flat(history, &flat, &device);
     weights::save_f16(&history, &out.join("tower.safetensors")).unwrap();
 
+    let film = network(VideoDenoiser::in_channels(season), 1, 16);
+    let video = VideoDenoiser::seeded(&film, 0.5, 3, &device);
+    let flat = stir(weights::flat(&video));
+    let video = weights::with_flat(video, &flat, &device);
+    weights::save_f16(&video, &out.join("video.safetensors")).unwrap();
+
     let globe = globe();
     let days = days(&globe);
     fields(&globe, &days)
@@ -103,6 +109,7 @@ pub fn write_with(folder: &Path, season: bool) -> PathBuf {
             scale: 1.0,
             globe: Some(GlobeCard {
                 adjust: Vec::new(),
+                rows: Vec::new(),
                 terms: "none".into(),
                 training: ["2059-01-01".into(), "2059-12-31".into()],
                 validation: ["2060-01-01".into(), "2060-12-31".into()],
@@ -140,6 +147,13 @@ pub fn write_with(folder: &Path, season: bool) -> PathBuf {
             anomalies: false,
         }),
         encoder: None,
+        video: Some(VideoCard {
+            weights: "video.safetensors".into(),
+            parameters: weights::count(&video),
+            suggested_strength: 0.25,
+            network: film,
+            training: TrainingCard::default(),
+        }),
         truth: truth(&globe, &days),
         quality: Vec::new(),
     };

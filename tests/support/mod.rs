@@ -309,6 +309,8 @@ pub fn facts() -> ModelFacts {
         frame_interval: INTERVAL,
         suggested_strength: [1.0, 14.0],
         usable_strength: [1.5, 60.0],
+        video: true,
+        video_strength: 0.25,
         data_std: 3.35,
         acf_lo: acf
             .iter()

@@ -221,6 +221,8 @@ pub fn facts() -> ModelFacts {
         frame_interval: 1.0,
         suggested_strength: [1.0, 14.0],
         usable_strength: [1.5, 60.0],
+        video: true,
+        video_strength: 0.25,
         data_std: 6.0,
         acf_truth: ACF.to_vec(),
         acf_lo: ACF.iter().map(|v| v - 0.012).collect(),

@@ -137,6 +137,25 @@ fn guidance(ui: &mut Ui, state: &mut State) {
     }
 }
 
+/// The strength of the guided video lane: its own, since the video model knows the history already.
+fn video_strength(ui: &mut Ui, state: &mut State) {
+    let before = state.prefs.settings.guidance.video_strength;
+    let slot = &mut state.prefs.settings.guidance.video_strength;
+    let tip = "Guidance strength of the guided video lane. The video model sees the history already, and the discriminator \
+               counts it again: small values correct it, 1 counts it twice.";
+    row(ui, "λ of guided video", tip, |ui| {
+        ui.add(
+            DragValue::new(slot)
+                .speed(0.01)
+                .range(0.0..=2.0)
+                .max_decimals(2),
+        );
+    });
+    if before != state.prefs.settings.guidance.video_strength {
+        state.publish();
+    }
+}
+
 fn lanes(ui: &mut Ui, state: &mut State) {
     let globe = state.globe().is_some();
     let about = |kind| match kind {
@@ -145,18 +164,29 @@ fn lanes(ui: &mut Ui, state: &mut State) {
         LaneKind::Unconditional => "the image model alone, λ = 0",
         LaneKind::Guided => "the image model, guided",
         LaneKind::Forecaster => "history tower + Gaussian noise, no diffusion: the control to beat",
+        LaneKind::Video => "a diffusion model that sees the last frames itself: the baseline",
+        LaneKind::GuidedVideo => "the video model with the discriminator's gradient on top",
     };
     let before = state.prefs.settings.lanes;
+    let video = state.facts.as_ref().is_none_or(|f| f.video);
     for kind in LaneKind::ALL {
         let on = &mut state.prefs.settings.lanes[kind.index()];
         let color = palette(ui).lane(kind);
         ui.spacing_mut().item_spacing.y = 0.0;
-        ui.checkbox(on, RichText::new(kind.label()).color(color));
+        let there = video || !kind.is_video();
+        let name = RichText::new(kind.label()).color(color);
+        ui.add_enabled(there, egui::Checkbox::new(on, name))
+            .on_disabled_hover_text(
+                "This model has no video model; eddyscope train video makes one",
+            );
         ui.horizontal(|ui| {
             ui.spacing_mut().interact_size.y = 0.0;
             ui.add_space(16.0);
             note(ui, about(kind));
         });
+        if kind == LaneKind::GuidedVideo && state.prefs.settings.lanes[kind.index()] {
+            video_strength(ui, state);
+        }
         ui.add_space(1.5 * GRID);
     }
     // The last lane cannot be switched off: an empty window explains nothing.

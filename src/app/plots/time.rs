@@ -97,7 +97,10 @@ pub fn curve(ui: &Ui, kind: LaneKind, points: Vec<[f64; 2]>, dots: bool) -> Curv
     Curve {
         name: words::lane(kind).to_owned(),
         color: palette(ui).lane(kind),
-        dashed: matches!(kind, LaneKind::Unconditional | LaneKind::Forecaster),
+        dashed: matches!(
+            kind,
+            LaneKind::Unconditional | LaneKind::Forecaster | LaneKind::GuidedVideo
+        ),
         dots,
         points,
     }

@@ -27,6 +27,10 @@ pub enum Lane {
     Unconditional,
     /// The forecast of the two-tower discriminator plus noise, without the image model: the control
     Forecaster,
+    /// The video model, which sees the last frames itself: the baseline
+    Video,
+    /// The video model, guided by the discriminator (strength: --video-guidance)
+    GuidedVideo,
 }
 
 impl From<Lane> for LaneKind {
@@ -35,6 +39,8 @@ impl From<Lane> for LaneKind {
             Lane::Guided => Self::Guided,
             Lane::Unconditional => Self::Unconditional,
             Lane::Forecaster => Self::Forecaster,
+            Lane::Video => Self::Video,
+            Lane::GuidedVideo => Self::GuidedVideo,
         }
     }
 }
@@ -73,6 +79,9 @@ pub struct RolloutArgs {
     /// Guidance strength lambda; 0 = unconditional [default: the model's suggestion]
     #[arg(long, value_name = "LAMBDA")]
     pub guidance: Option<f32>,
+    /// Guidance strength of the lane guided-video [default: the model's suggestion]
+    #[arg(long, value_name = "LAMBDA")]
+    pub video_guidance: Option<f32>,
     /// History length m: frames before the last one that the discriminator sees [default: 3]
     #[arg(long, value_parser = clap::value_parser!(u8).range(0..=3))]
     pub history: Option<u8>,
@@ -172,6 +181,9 @@ impl Plan {
         let mut settings = Settings::default();
         settings.guidance.strength = suggested.unwrap_or(1.0);
         settings.guidance.discriminator = discriminator;
+        if let Some(video) = &card.video {
+            settings.guidance.video_strength = video.suggested_strength;
+        }
         Self {
             settings,
             spec: RolloutSpec::default(),
@@ -198,6 +210,7 @@ impl Plan {
         let g = &mut self.settings.guidance;
         set(&mut g.discriminator, args.discriminator);
         set(&mut g.strength, args.guidance);
+        set(&mut g.video_strength, args.video_guidance);
         set(&mut g.history, args.history.map(usize::from));
         if let Some([lo, hi]) = args.guidance_interval.as_deref() {
             (g.sigma_lo, g.sigma_hi) = (*lo, *hi);

@@ -4,7 +4,8 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::super::{
-    Denoiser, Encoder, EncoderConfig, HistoryTower, Padding, UNet, UNetConfig, reference, weights,
+    Denoiser, Encoder, EncoderConfig, HistoryTower, Padding, UNet, UNetConfig, VideoDenoiser,
+    reference, weights,
 };
 use super::{distance, noise, values};
 
@@ -40,6 +41,35 @@ fn encoder(device: &Device) -> Encoder {
 
 fn sigma(value: f32, device: &Device) -> Tensor<1> {
     Tensor::from_data(TensorData::new(vec![value], [1]), device)
+}
+
+/// A row of the video model does not depend on the rows beside it, frames beyond a row's history length do not count, and
+/// those within it do.
+#[test]
+fn the_video_model_sees_its_own_history() {
+    let device = Device::flex();
+    let net = VideoDenoiser::new(&UNetConfig::vorticity(8, 128), 0.5, &device);
+    let net = awake(net, &device);
+    let tensor = |shape, seed| Tensor::<4>::from_data(noise(shape, seed), &device);
+    let (x, h) = (tensor([3, 1, 32, 32], 1), tensor([3, 4, 32, 32], 2));
+    let all = net.condition(h.clone(), &[0, 1, 3], &[None]);
+    assert_eq!(all.dims(), [3, 7, 32, 32]);
+    let together = values(net.denoise(x.clone(), 0.7, all));
+    for (row, m) in [0, 1, 3].into_iter().enumerate() {
+        let (x, h) = (x.clone().narrow(0, row, 1), h.clone().narrow(0, row, 1));
+        let alone = |h| values(net.denoise(x.clone(), 0.7, net.condition(h, &[m], &[None])));
+        let cells = 32 * 32;
+        assert_eq!(alone(h.clone()), together[row * cells..(row + 1) * cells]);
+        for age in 0..4 {
+            let parts = (0..4).map(|a| {
+                let frame = h.clone().narrow(1, a, 1);
+                if a == age { frame + 1.0 } else { frame }
+            });
+            let changed = alone(Tensor::cat(parts.collect(), 1));
+            let same = changed == together[row * cells..(row + 1) * cells];
+            assert_eq!(same, age > m, "m {m}, frame {age} back");
+        }
+    }
 }
 
 #[test]

@@ -2,9 +2,11 @@
 
 use burn::tensor::Device;
 
-use super::super::objective::{DenoiserObjective, EncoderObjective, Objective, TowerObjective};
+use super::super::objective::{
+    DenoiserObjective, EncoderObjective, Objective, TowerObjective, VideoObjective,
+};
 use super::super::session::gradient;
-use super::{data, denoiser, encoder, tower};
+use super::{data, denoiser, encoder, tower, video};
 use crate::device::{self, DeviceRequest};
 use crate::nn::weights;
 
@@ -57,4 +59,5 @@ fn gpu_and_cpu_agree_on_loss_and_gradient() {
     agree(&DenoiserObjective(&denoiser()), &gpu.device);
     agree(&TowerObjective(&tower()), &gpu.device);
     agree(&EncoderObjective(&encoder()), &gpu.device);
+    agree(&VideoObjective(&video()), &gpu.device);
 }
