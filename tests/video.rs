@@ -1,5 +1,8 @@
 //! The lanes of the video model: made beside the image model's in one pass, and refused where there is none.
 
+// Helpers outside of a #[test] function may unwrap here too.
+#![allow(clippy::unwrap_used)]
+
 #[path = "support/globe.rs"]
 mod globe;
 

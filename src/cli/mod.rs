@@ -10,6 +10,7 @@ pub mod models;
 pub mod progress;
 pub mod rollout;
 pub mod simulate;
+pub mod sweep;
 pub mod train;
 pub mod window;
 
@@ -56,6 +57,8 @@ pub enum Command {
     Simulate(simulate::SimulateArgs),
     /// Continue given frames with the solver by one frame each
     Step(simulate::StepArgs),
+    /// Make a rollout for each combination of settings, judge them, and find the best
+    Sweep(sweep::SweepArgs),
     /// Judge a run of daily rain against recorded days
     Compare(compare::CompareArgs),
     /// Forecast from recorded days with an ensemble, and score it
@@ -117,6 +120,7 @@ fn run(cli: Cli) -> Result<u8> {
         Some(Command::Models(args)) => models::run(&args),
         Some(Command::Devices(args)) => devices::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),
+        Some(Command::Sweep(args)) => sweep::run(&args),
         Some(Command::Train(TrainCommand::Denoiser(args))) => {
             train::run(train::Target::Denoiser, &args)
         }

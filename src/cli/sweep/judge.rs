@@ -1,0 +1,227 @@
+//! How a point of a sweep is judged, and which guidance strength follows.
+
+use serde::{Deserialize, Serialize};
+
+use crate::metrics;
+use crate::model::card::TruthCard;
+use crate::rollout::headless::{HeadlessRun, RunRecipe};
+use crate::rollout::headless_rain::RainRun;
+
+/// Errors at which one point of the score is lost: of turbulence the autocorrelation (mean absolute error at lags 1-10), the
+/// standard deviation (ratio to the data's) and the dynamics skill (difference from truth's).
+const BOX: [f64; 3] = [0.012, 0.03, 0.03];
+/// Of rain the autocorrelation (lags 1-10), the standard deviation and the wet share of the area.
+const GLOBE: [f64; 3] = [0.03, 0.03, 0.03];
+
+/// What the criterion is, for people.
+pub fn criterion(globe: bool) -> String {
+    let [acf, std, third] = if globe { GLOBE } else { BOX };
+    let what = if globe {
+        "|wet share of the area - truth's|"
+    } else {
+        "|dynamics skill - truth's|"
+    };
+    format!(
+        "score = (mean |autocorrelation - truth's| at lags 1-10) / {acf} + |std ratio - 1| / {std} + {what} / {third}; \
+         the smallest is the best; a run that blew up has none"
+    )
+}
+
+/// Figures of one point.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Figures {
+    /// Autocorrelation at lag 1.
+    pub acf1: Option<f64>,
+    /// Mean absolute error of the autocorrelation, lags 1-10.
+    pub acf_error: Option<f64>,
+    /// Standard deviation divided by the data's.
+    pub std_ratio: Option<f64>,
+    /// Spectrum error.
+    pub spectrum_error: Option<f64>,
+    /// Dynamics skill minus truth's (box).
+    pub skill_difference: Option<f64>,
+    /// Regression on the solver's step (box).
+    pub a: Option<f64>,
+    /// What that regression leaves, in std (box).
+    pub residual: Option<f64>,
+    /// Global mean divided by truth's (globe).
+    pub mean_ratio: Option<f64>,
+    /// Wet share of the area minus truth's (globe).
+    pub wet_difference: Option<f64>,
+    /// Frames made, of each member.
+    pub frames: usize,
+    /// Median of the seconds of a frame, all members together.
+    pub seconds_per_frame: Option<f64>,
+}
+
+fn finite(v: f64) -> Option<f64> {
+    v.is_finite().then_some(v)
+}
+
+fn median(values: &[f64]) -> Option<f64> {
+    let mut v = values.to_vec();
+    v.sort_by(f64::total_cmp);
+    v.get(v.len() / 2).copied()
+}
+
+impl Figures {
+    /// Of a run of turbulence.
+    pub fn of_box(run: &HeadlessRun, truth: &TruthCard) -> Self {
+        let f = &run.figures;
+        Self {
+            acf1: f.acf.get(1).copied().and_then(finite),
+            acf_error: finite(run.acf_mae(&truth.acf)),
+            std_ratio: finite(f.std_ratio),
+            spectrum_error: finite(run.spectrum_error),
+            skill_difference: finite(f.dynamics_skill - truth.dynamics_skill),
+            a: finite(f.a),
+            residual: finite(f.residual),
+            frames: run.frame_seconds.len(),
+            seconds_per_frame: median(&run.frame_seconds),
+            ..Self::default()
+        }
+    }
+
+    /// Of a run of rain.
+    pub fn of_globe(run: &RainRun, truth: &TruthCard) -> Self {
+        let f = &run.figures;
+        let rain = f.rain.as_deref().zip(truth.rain.as_ref());
+        Self {
+            acf1: f.acf.get(1).copied().and_then(finite),
+            acf_error: metrics::mean_absolute_error(&f.acf, &truth.acf).and_then(finite),
+            std_ratio: finite(f.std_ratio),
+            spectrum_error: finite(run.spectrum_error),
+            mean_ratio: rain.and_then(|(r, t)| finite(r.global_mean / t.global_mean)),
+            wet_difference: rain.and_then(|(r, t)| finite(r.wet_fraction - t.wet_fraction)),
+            frames: run.days,
+            seconds_per_frame: median(&run.outcome.frame_seconds),
+            ..Self::default()
+        }
+    }
+
+    /// The score of [`criterion`]; `None` where a part is not known.
+    pub fn score(&self) -> Option<f64> {
+        let (third, [acf, std, last]) = match (self.skill_difference, self.wet_difference) {
+            (Some(skill), _) => (skill, BOX),
+            (None, Some(wet)) => (wet, GLOBE),
+            _ => return None,
+        };
+        Some(self.acf_error? / acf + (self.std_ratio? - 1.0).abs() / std + third.abs() / last)
+    }
+}
+
+/// A finished point, as its file holds it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finished {
+    /// Values of the axes, as written.
+    pub values: Vec<(String, String)>,
+    /// Everything that made it.
+    pub recipe: RunRecipe,
+    /// What came of it.
+    pub figures: Figures,
+    /// First frame that had left the data, and what was seen.
+    pub blow_up: Option<(usize, String)>,
+    /// [`Figures::score`]; `None` after a blow-up.
+    pub score: Option<f64>,
+}
+
+impl Finished {
+    /// Guidance strength of this point.
+    pub fn strength(&self) -> f32 {
+        self.recipe.settings.guidance.strength
+    }
+}
+
+/// The best of some points.
+pub fn best<'a>(points: impl IntoIterator<Item = &'a Finished>) -> Option<&'a Finished> {
+    points
+        .into_iter()
+        .filter(|p| p.score.is_some())
+        .min_by(|a, b| {
+            let of = |p: &Finished| p.score.unwrap_or(f64::INFINITY);
+            of(a).total_cmp(&of(b))
+        })
+}
+
+/// The largest strength below which no point blew up, if one above it did: where the red end of the slider belongs.
+pub fn usable<'a>(points: impl IntoIterator<Item = &'a Finished> + Clone) -> Option<f32> {
+    let first_bad = points
+        .clone()
+        .into_iter()
+        .filter(|p| p.blow_up.is_some())
+        .map(Finished::strength)
+        .min_by(f32::total_cmp)?;
+    points
+        .into_iter()
+        .map(Finished::strength)
+        .filter(|&s| s < first_bad)
+        .max_by(f32::total_cmp)
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use crate::rollout::settings::{LaneKind, RolloutSpec, Settings};
+
+    /// A point as a test needs it.
+    pub fn point(strength: f32, acf: f64, std: f64, skill: f64, blown: bool) -> Finished {
+        let mut settings = Settings::default();
+        settings.guidance.strength = strength;
+        let figures = Figures {
+            acf1: Some(0.9),
+            acf_error: Some(acf),
+            std_ratio: Some(std),
+            skill_difference: Some(skill),
+            frames: 10,
+            ..Figures::default()
+        };
+        Finished {
+            values: vec![("lambda".into(), strength.to_string())],
+            recipe: RunRecipe {
+                program: "eddyscope".into(),
+                version: "0".into(),
+                model: "vorticity".into(),
+                model_hash: "00".into(),
+                device: "CPU".into(),
+                frames: 10,
+                lane: LaneKind::Guided,
+                settings,
+                rollout: RolloutSpec::default(),
+            },
+            score: figures.score().filter(|_| !blown),
+            figures,
+            blow_up: blown.then(|| (3, "std 9".into())),
+        }
+    }
+
+    #[test]
+    fn the_score_weighs_its_three_parts() {
+        assert!((point(1.0, 0.012, 1.0, 0.0, false).score.unwrap() - 1.0).abs() < 1e-12);
+        assert!((point(1.0, 0.0, 0.97, 0.0, false).score.unwrap() - 1.0).abs() < 1e-12);
+        assert!((point(1.0, 0.0, 1.0, -0.06, false).score.unwrap() - 2.0).abs() < 1e-12);
+        let rain = Figures {
+            acf_error: Some(0.03),
+            std_ratio: Some(1.03),
+            wet_difference: Some(-0.03),
+            ..Figures::default()
+        };
+        assert!((rain.score().unwrap() - 3.0).abs() < 1e-9);
+        assert_eq!(Figures::default().score(), None);
+    }
+
+    #[test]
+    fn the_best_point_did_not_blow_up() {
+        // A run that blew up may have had a fine autocorrelation until then.
+        let all = [
+            point(0.5, 0.1, 0.9, -0.2, false),
+            point(1.0, 0.003, 1.0, 0.01, false),
+            point(1.5, 0.001, 1.0, 0.0, true),
+            point(2.0, 0.5, 1.9, 0.4, true),
+        ];
+        assert_eq!(best(&all).unwrap().strength(), 1.0);
+        assert_eq!(usable(&all), Some(1.0));
+        assert_eq!(usable(&all[..2]), None, "no point blew up");
+        assert!(best(&all[2..]).is_none());
+    }
+}
