@@ -9,12 +9,10 @@ use clap::Args;
 use crate::device::{self, DeviceRequest};
 use crate::error::Result;
 use crate::model::Model;
-use crate::model::card::QualityCard;
+use crate::model::card::{ModelCard, QualityCard};
 use crate::rollout::engine::Engine;
-use crate::rollout::headless;
-use crate::rollout::settings::{
-    DiscriminatorKind, GuidanceSettings, RolloutSpec, SamplerSettings, Settings, Solver,
-};
+use crate::rollout::headless::{self, Job};
+use crate::rollout::settings::{DiscriminatorKind, LaneKind, RolloutSpec, Settings, Solver};
 use crate::train::Source;
 use crate::train::assemble::{Parts, assemble, write_card};
 
@@ -117,61 +115,143 @@ const FRAMES: usize = 200;
 /// Seed of the starts: not one that the training data were made with.
 const SEED: u64 = 1000;
 
+/// A rollout that the card reports.
+struct Trial {
+    /// What it is called.
+    name: String,
+    /// Which lane.
+    lane: LaneKind,
+    /// How it is made.
+    settings: Settings,
+}
+
+impl Trial {
+    fn new(name: impl Into<String>, lane: LaneKind, strength: f32, history: usize) -> Self {
+        let mut settings = Settings::default();
+        settings.guidance.history = history;
+        match lane {
+            LaneKind::GuidedVideo => settings.guidance.video_strength = strength,
+            _ => settings.guidance.strength = strength,
+        }
+        Self {
+            name: name.into(),
+            lane,
+            settings,
+        }
+    }
+
+    /// All trials of a model, at the suggested strength and around it.
+    fn all(card: &ModelCard) -> Vec<Self> {
+        let suggested = card
+            .two_tower
+            .as_ref()
+            .map_or(1.0, |t| t.suggested_strength);
+        let guided = LaneKind::Guided;
+        let mut out: Vec<Self> = [3, 2, 1, 0]
+            .map(|m| Self::new(format!("two-tower, m = {m}"), guided, suggested, m))
+            .into();
+        out.push(Self::new("no guidance", LaneKind::Unconditional, 0.0, 3));
+        let mut heun = Self::new("two-tower, Heun", guided, suggested, 3);
+        heun.settings.sampler.solver = Solver::Heun;
+        heun.settings.sampler.steps = 18;
+        out.push(heun);
+        if let Some(e) = &card.encoder {
+            let mut encoder = Self::new("encoder", guided, e.suggested_strength, 3);
+            encoder.settings.guidance.discriminator = DiscriminatorKind::Encoder;
+            out.push(encoder);
+        }
+        out.push(Self::new(
+            "forecaster + noise",
+            LaneKind::Forecaster,
+            0.0,
+            3,
+        ));
+        if card.video.is_some() {
+            out.push(Self::new("video", LaneKind::Video, 0.0, 3));
+            for strength in VIDEO_STRENGTHS {
+                out.push(Self::new(
+                    "guided video",
+                    LaneKind::GuidedVideo,
+                    strength,
+                    3,
+                ));
+            }
+        }
+        out
+    }
+
+    /// The options of `eddyscope rollout` that make it.
+    fn options(&self) -> String {
+        let (g, s) = (&self.settings.guidance, &self.settings.sampler);
+        let lane = match self.lane {
+            LaneKind::Unconditional => " --lane unconditional".to_owned(),
+            LaneKind::Forecaster => " --lane forecaster".to_owned(),
+            LaneKind::Video => " --lane video".to_owned(),
+            LaneKind::GuidedVideo => {
+                format!(" --lane guided-video --video-guidance {}", g.video_strength)
+            }
+            LaneKind::Guided | LaneKind::Truth => format!(" --guidance {}", g.strength),
+        };
+        let discriminator = match g.discriminator {
+            DiscriminatorKind::TwoTower => "",
+            DiscriminatorKind::Encoder => " --discriminator encoder",
+        };
+        format!(
+            "{lane} --history {} --solver {} --steps {}{discriminator}",
+            g.history,
+            solver_name(s.solver),
+            s.steps
+        )
+    }
+
+    /// What was run, for the card.
+    fn setting(&self, blow_up: &Option<(usize, String)>) -> String {
+        let (g, s) = (&self.settings.guidance, &self.settings.sampler);
+        let strength = match self.lane {
+            LaneKind::Guided => format!(", lambda {}", g.strength),
+            LaneKind::GuidedVideo => format!(", lambda {}", g.video_strength),
+            _ => String::new(),
+        };
+        let sampler = match self.lane {
+            LaneKind::Forecaster => String::new(),
+            _ => format!(", {} {} steps", s.steps, solver_name(s.solver)),
+        };
+        let blown = blow_up.as_ref().map_or(String::new(), |(frame, _)| {
+            format!(", blew up at frame {}", frame + 1)
+        });
+        format!(
+            "{}{strength}{sampler}, {MEMBERS} members x {FRAMES} frames{blown}",
+            self.name
+        )
+    }
+}
+
+/// Strengths at which guidance on top of the video model is measured.
+const VIDEO_STRENGTHS: [f32; 3] = [0.1, 0.25, 0.5];
+
+fn solver_name(solver: Solver) -> String {
+    clap::ValueEnum::to_possible_value(&solver).map_or(String::new(), |v| v.get_name().to_owned())
+}
+
 /// Makes the rollouts that the card reports, at the suggested strength and around it.
 fn measure(model: &mut Model, compute: device::ComputeDevice, folder: &Path) -> Result<()> {
     let mut engine = Engine::new(model, compute)?;
     let interrupt = Interrupt::install();
-    let two_tower = model
-        .card
-        .two_tower
-        .as_ref()
-        .map_or(1.0, |t| t.suggested_strength);
-    let mut settings: Vec<(String, f32, usize, Solver, usize, DiscriminatorKind)> = Vec::new();
-    let (dpm, tower) = (Solver::Dpm, DiscriminatorKind::TwoTower);
-    for m in [3, 2, 1, 0] {
-        settings.push((format!("two-tower, m = {m}"), two_tower, m, dpm, 10, tower));
-    }
-    settings.push(("no guidance".into(), 0.0, 3, dpm, 10, tower));
-    settings.push((
-        "two-tower, Heun".into(),
-        two_tower,
-        3,
-        Solver::Heun,
-        18,
-        tower,
-    ));
-    if let Some(e) = &model.card.encoder {
-        let encoder = DiscriminatorKind::Encoder;
-        settings.push(("encoder".into(), e.suggested_strength, 3, dpm, 10, encoder));
-    }
-    for (name, strength, history, solver, steps, discriminator) in settings {
-        let solver_name = if solver == Solver::Dpm { "dpm" } else { "heun" };
-        let (label, flag) = match discriminator {
-            DiscriminatorKind::TwoTower => (name, String::new()),
-            DiscriminatorKind::Encoder => (name, " --discriminator encoder".into()),
-        };
-        let setting = Settings {
-            guidance: GuidanceSettings {
-                strength,
-                history,
-                discriminator,
-                ..GuidanceSettings::default()
-            },
-            sampler: SamplerSettings {
-                solver,
-                steps,
-                ..SamplerSettings::default()
-            },
-            ..Settings::default()
-        };
+    for trial in Trial::all(&model.card) {
         let spec = RolloutSpec {
             seed: SEED,
             members: MEMBERS,
             ..RolloutSpec::default()
         };
         let progress = bar(FRAMES as u64, "frames");
-        progress.set_message(label.clone());
-        let run = headless::run(&mut engine, &spec, &setting, FRAMES, &mut |done| {
+        progress.set_message(trial.name.clone());
+        let job = Job {
+            spec: &spec,
+            settings: &trial.settings,
+            lane: trial.lane,
+            frames: FRAMES,
+        };
+        let run = headless::run_lane(&mut engine, &job, &mut |done| {
             progress.set_position(done as u64);
             if interrupt.asked() {
                 ControlFlow::Break(())
@@ -185,34 +265,30 @@ fn measure(model: &mut Model, compute: device::ComputeDevice, folder: &Path) -> 
             break;
         }
         let f = &run.figures;
-        let blown = run.blow_up.as_ref().map_or(String::new(), |(frame, _)| {
-            format!(", blew up at frame {}", frame + 1)
-        });
+        let finite = |v: f64| v.is_finite().then_some(v);
         let quality = QualityCard {
-            setting: format!(
-                "{label}, lambda {strength}, {steps} {solver_name} steps, {MEMBERS} members x {FRAMES} frames{blown}"
-            ),
+            setting: trial.setting(&run.blow_up),
             command: format!(
-                "eddyscope rollout --model {} --frames {FRAMES} --members {MEMBERS} --guidance {strength} --history {history} \
-                 --solver {solver_name} --steps {steps} --seed {SEED}{flag} --json --out run.nc",
-                model.card.name
+                "eddyscope rollout --model {} --frames {FRAMES} --members {MEMBERS}{} --seed {SEED} --json --out run.nc",
+                model.card.name,
+                trial.options()
             ),
-            acf_mae: run.acf_mae(&model.card.truth.acf),
-            std_ratio: f.std_ratio,
-            spectrum_error: run.spectrum_error,
-            dynamics_skill: f.dynamics_skill,
-            a: f.a,
-            residual: f.residual,
+            acf_mae: finite(run.acf_mae(&model.card.truth.acf)),
+            std_ratio: finite(f.std_ratio),
+            spectrum_error: finite(run.spectrum_error),
+            dynamics_skill: finite(f.dynamics_skill),
+            a: finite(f.a),
+            residual: finite(f.residual),
             figures: Vec::new(),
         };
         eprintln!(
             "{}: acf error {:.4}, std {:.3}, a {:.3}, skill {:.3}, spectrum error {:.3}",
             quality.setting,
-            quality.acf_mae,
-            quality.std_ratio,
-            quality.a,
-            quality.dynamics_skill,
-            quality.spectrum_error
+            run.acf_mae(&model.card.truth.acf),
+            f.std_ratio,
+            f.a,
+            f.dynamics_skill,
+            run.spectrum_error
         );
         model.card.quality.push(quality);
         write_card(&model.card, folder)?;

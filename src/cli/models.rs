@@ -72,6 +72,12 @@ pub fn run(args: &ModelsArgs) -> Result<u8> {
                 e.suggested_strength
             );
         }
+        if let Some(v) = &card.video {
+            println!(
+                "    video model: {} parameters, suggested guidance on top {}",
+                v.parameters, v.suggested_strength
+            );
+        }
         for q in &card.quality {
             if !q.figures.is_empty() {
                 let asked: Vec<bool> = q.figures.iter().filter_map(|f| f.holds).collect();
@@ -86,10 +92,17 @@ pub fn run(args: &ModelsArgs) -> Result<u8> {
                 }
                 continue;
             }
-            println!(
-                "    {}: acf error {:.3}, std ratio {:.3}, a {:.3}, dynamics skill {:.3}, spectrum error {:.3}",
-                q.setting, q.acf_mae, q.std_ratio, q.a, q.dynamics_skill, q.spectrum_error
-            );
+            let figures: Vec<String> = [
+                ("acf error", q.acf_mae),
+                ("std ratio", q.std_ratio),
+                ("a", q.a),
+                ("dynamics skill", q.dynamics_skill),
+                ("spectrum error", q.spectrum_error),
+            ]
+            .into_iter()
+            .filter_map(|(name, v)| Some(format!("{name} {:.3}", v?)))
+            .collect();
+            println!("    {}: {}", q.setting, figures.join(", "));
         }
     }
     if args.json {

@@ -253,18 +253,24 @@ pub struct QualityCard {
     /// The command that makes it again.
     pub command: String,
     /// Mean absolute error of the autocorrelation, lags 1..=10.
-    pub acf_mae: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acf_mae: Option<f64>,
     /// Standard deviation divided by truth's.
-    pub std_ratio: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub std_ratio: Option<f64>,
     /// Mean |log10| of the ratio of the spectra, shells 1..=20.
-    pub spectrum_error: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spectrum_error: Option<f64>,
     /// Dynamics skill.
-    pub dynamics_skill: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dynamics_skill: Option<f64>,
     /// Regression of the increment on the solver's.
-    pub a: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub a: Option<f64>,
     /// Rms of what that regression leaves, divided by the data's std.
-    pub residual: f64,
-    /// Figures of rain, on the globe; there the ones above are 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub residual: Option<f64>,
+    /// Figures of rain, on the globe, where the ones above are not there.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub figures: Vec<FigureCard>,
 }
