@@ -24,6 +24,10 @@ pub enum Stream {
     Calibration = 7,
     /// Days drawn for a climatological ensemble.
     Climatology = 8,
+    /// Draws of a confidence band.
+    Bootstrap = 9,
+    /// First directions of an eigenvalue iteration.
+    Directions = 10,
     /// Anything in a test.
     Test = 6,
 }

@@ -8,6 +8,8 @@
 
 use std::collections::VecDeque;
 
+use super::weights::Weights;
+
 /// Autocorrelation at lags `0..=max_lag` of one series of frames, by cell, averaged over the cells that vary. Lags of N
 /// frames or more are NaN. `None` without frames, with frames of different sizes, or where no cell varies (a constant
 /// field, a single frame).
@@ -92,47 +94,129 @@ impl StreamingAcf {
 
     /// The autocorrelation so far; see [`acf`] for what is undefined.
     pub fn acf(&self) -> Option<Vec<f64>> {
-        let n = self.count as f64;
+        self.weighted_acf(Weights::EVEN)
+    }
+
+    /// [`StreamingAcf::acf`] with weighted cells; `None` also where the weights do not fit.
+    pub fn weighted_acf(&self, weights: Weights) -> Option<Vec<f64>> {
+        if !weights.fit(self.sum.len()) {
+            return None;
+        }
         let mut sums = vec![0.0; self.max_lag + 1];
         let mut varying = 0.0;
         for cell in 0..self.sum.len() {
-            let total = self.sum[cell];
-            let mean = total / n;
-            let variance = self.cross[0][cell] / n - mean * mean;
-            // What rounding leaves of a constant cell is no variance.
-            if variance.is_nan() || variance <= 1e-14 * mean * mean {
+            let weight = weights.of(cell);
+            if weight <= 0.0 {
                 continue;
             }
-            varying += 1.0;
-            let (mut early, mut late) = (total, total);
-            for (lag, sum) in sums.iter_mut().enumerate() {
-                if lag > 0 && lag < self.count {
-                    // Without the last `lag` frames, and without the first.
-                    early -= self.last[lag - 1][cell];
-                    late -= self.first[lag - 1][cell];
+            if let Some(figures) = self.of_cell(cell) {
+                varying += weight;
+                for (sum, figure) in sums.iter_mut().zip(figures) {
+                    *sum += weight * figure;
                 }
-                let pairs = n - lag as f64;
-                let covariance =
-                    self.cross[lag][cell] - mean * (early + late) + pairs * mean * mean;
-                *sum += covariance / (n * variance);
             }
         }
-        if varying == 0.0 {
+        (varying > 0.0).then(|| sums.iter().map(|s| s / varying).collect())
+    }
+
+    /// By lag and cell, `[0..=max_lag][cells]`: NaN in cells that do not vary (masked out of all means) and at lags of N
+    /// frames or more. `None` without frames.
+    pub fn maps(&self) -> Option<Vec<Vec<f64>>> {
+        let cells = self.sum.len();
+        let mut maps = vec![vec![f64::NAN; cells]; self.max_lag + 1];
+        for cell in 0..cells {
+            for (map, figure) in maps.iter_mut().zip(self.of_cell(cell).unwrap_or_default()) {
+                map[cell] = figure;
+            }
+        }
+        (self.count > 0).then_some(maps)
+    }
+
+    /// Number of cells that do not vary.
+    pub fn masked(&self) -> usize {
+        let cells = 0..self.sum.len();
+        cells.filter(|&c| self.of_cell(c).is_none()).count()
+    }
+
+    /// All lags of a cell; `None` where it does not vary.
+    fn of_cell(&self, cell: usize) -> Option<Vec<f64>> {
+        let n = self.count as f64;
+        let total = self.sum[cell];
+        let mean = total / n;
+        let variance = self.cross[0][cell] / n - mean * mean;
+        // What rounding leaves of a constant cell is no variance.
+        if variance.is_nan() || variance <= 1e-14 * mean * mean {
             return None;
         }
-        Some(
-            sums.iter()
-                .enumerate()
-                .map(|(lag, s)| {
-                    if lag < self.count {
-                        s / varying
-                    } else {
-                        f64::NAN
-                    }
-                })
-                .collect(),
-        )
+        let (mut early, mut late) = (total, total);
+        let mut figure = |lag: usize| {
+            if lag >= self.count {
+                return f64::NAN;
+            }
+            if lag > 0 {
+                // Without the last `lag` frames, and without the first.
+                early -= self.last[lag - 1][cell];
+                late -= self.first[lag - 1][cell];
+            }
+            let pairs = n - lag as f64;
+            let covariance = self.cross[lag][cell] - mean * (early + late) + pairs * mean * mean;
+            covariance / (n * variance)
+        };
+        Some((0..=self.max_lag).map(&mut figure).collect())
     }
+}
+
+/// [`acf`] of data with seasons: the mean of each cell in each calendar month of the series is removed first. `months0`
+/// is the month of each frame, 0 for January. `None` also where a month is none, frames and months differ in number, the
+/// weights do not fit, or a value is not finite. Cells whose anomalies do not vary are masked.
+pub fn anomaly_acf(
+    frames: &[&[f32]],
+    months0: &[usize],
+    max_lag: usize,
+    weights: Weights,
+) -> Option<Vec<f64>> {
+    let cells = frames.first()?.len();
+    let unfit = |f: &&[f32]| f.len() != cells || f.iter().any(|v| !v.is_finite());
+    if frames.len() != months0.len()
+        || months0.iter().any(|m| *m >= 12)
+        || !weights.fit(cells)
+        || frames.iter().any(unfit)
+    {
+        return None;
+    }
+    let mut counts = [0.0; 12];
+    months0.iter().for_each(|&m| counts[m] += 1.0);
+    let (mut sums, mut varying) = (vec![0.0; max_lag + 1], 0.0);
+    for cell in 0..cells {
+        let weight = weights.of(cell);
+        let mut means = [0.0; 12];
+        for (frame, &m) in frames.iter().zip(months0) {
+            means[m] += f64::from(frame[cell]) / counts[m];
+        }
+        let away = |(frame, &m): (&&[f32], &usize)| f64::from(frame[cell]) - means[m];
+        let series: Vec<f64> = frames.iter().zip(months0).map(away).collect();
+        let product = |lag: usize| -> f64 {
+            let pairs = series.iter().zip(series.get(lag..).unwrap_or_default());
+            pairs.map(|(a, b)| a * b).sum()
+        };
+        let square = product(0);
+        let size = means.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
+        if weight <= 0.0 || square <= 1e-26 * size * size * series.len() as f64 {
+            continue;
+        }
+        varying += weight;
+        for (lag, sum) in sums.iter_mut().enumerate() {
+            *sum += weight * product(lag) / square;
+        }
+    }
+    let of = |(lag, sum): (usize, &f64)| {
+        if lag < frames.len() {
+            sum / varying
+        } else {
+            f64::NAN
+        }
+    };
+    (varying > 0.0).then(|| sums.iter().enumerate().map(of).collect())
 }
 
 /// Pooled autocorrelation about zero at lags `0..=max_lag` of one or more members, oldest frame first:

@@ -77,6 +77,21 @@ impl SpreadSkill {
         true
     }
 
+    /// Adds the start dates of another. `false`, and nothing done, where the numbers of members differ.
+    pub fn merge(&mut self, other: &Self) -> bool {
+        if other.members == 0 {
+            return true;
+        }
+        if self.members != 0 && self.members != other.members {
+            return false;
+        }
+        self.spread2 += other.spread2;
+        self.skill2 += other.skill2;
+        self.cells += other.cells;
+        self.members = other.members;
+        true
+    }
+
     /// Root of the mean variance among members; `None` before the first start date.
     pub fn spread(&self) -> Option<f64> {
         (self.cells > 0.0).then(|| (self.spread2 / self.cells).sqrt())

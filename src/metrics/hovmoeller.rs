@@ -17,6 +17,21 @@ pub fn hovmoeller_row(frame: &[f32], ny: usize, nx: usize) -> Vec<f32> {
         .collect()
 }
 
+/// Mean over the 10 central columns (x) of a frame: one value per row (y), the paper's diagram. All columns where there
+/// are fewer. Empty where the frame does not have `ny * nx` values.
+pub fn hovmoeller_column(frame: &[f32], ny: usize, nx: usize) -> Vec<f32> {
+    if frame.len() != ny * nx || frame.is_empty() {
+        return Vec::new();
+    }
+    let first = (nx / 2).saturating_sub(5);
+    let last = (first + 10).min(nx);
+    let mean = |row: &[f32]| {
+        let sum: f64 = row[first..last].iter().map(|&v| f64::from(v)).sum();
+        (sum / (last - first) as f64) as f32
+    };
+    frame.chunks_exact(nx).map(mean).collect()
+}
+
 /// W1 of two rows as distributions of mass over the row, `p = |h| / sum |h|`: `mean |F_p - F_q|` with the cumulative sums
 /// F, in units of the row's length. `None` where the rows differ in length, are empty, or one is all zero.
 pub fn w1_mass(p: &[f32], q: &[f32]) -> Option<f64> {

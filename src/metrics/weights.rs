@@ -28,4 +28,21 @@ impl<'a> Weights<'a> {
     pub fn fit(&self, cells: usize) -> bool {
         self.nx == 0 || self.rows.len() * self.nx == cells
     }
+
+    /// Weighted mean of values by cell, `cells` of them. `None` where the weights do not fit or add up to nothing.
+    pub fn mean(&self, values: impl Iterator<Item = f64>, cells: usize) -> Option<f64> {
+        if !self.fit(cells) {
+            return None;
+        }
+        let (mut sum, mut total) = (0.0, 0.0);
+        for (cell, value) in values.enumerate() {
+            let weight = self.of(cell);
+            // A cell without weight may hold anything, NaN included.
+            if weight > 0.0 {
+                sum += weight * value;
+                total += weight;
+            }
+        }
+        (total > 0.0).then(|| sum / total)
+    }
 }

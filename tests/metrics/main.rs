@@ -1,0 +1,7 @@
+//! Every family of figures against the field's own libraries (`tests/reference/families.py`), streams against batches,
+//! and input for which a figure is undefined.
+
+mod degenerate;
+mod reference;
+mod streams;
+mod support;
