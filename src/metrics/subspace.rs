@@ -60,16 +60,16 @@ pub fn match_eofs(
     (0..modes).map(of).collect()
 }
 
-/// Neighbouring eigenvalues (largest first) belong together where their difference is within 1.96 of its sampling errors,
-/// `1.96 sqrt(2 / independent) sqrt(lambda_i^2 + lambda_j^2)`: what equal ones show with 95 % probability. Covers all of
-/// them, in order.
+/// Neighbouring eigenvalues (largest first) belong together where their error bars of 95 %, `1.96 lambda
+/// sqrt(2 / independent)` each, overlap: sample eigenvalues repel each other, so equal ones lie further apart than
+/// independent errors would put them. Covers all of them, in order.
 pub fn degenerate_groups(eigenvalues: &[f64], independent: f64) -> Vec<Range<usize>> {
     let error = 1.96 * (2.0 / independent.max(1.0)).sqrt();
     let mut groups: Vec<Range<usize>> = Vec::new();
     let mut before = f64::NAN;
     for (i, &value) in eigenvalues.iter().enumerate() {
         match groups.last_mut() {
-            Some(group) if before - value < error * before.hypot(value) => group.end = i + 1,
+            Some(group) if before - value < error * (before + value) => group.end = i + 1,
             _ => groups.push(i..i + 1),
         }
         before = value;
