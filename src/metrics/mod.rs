@@ -13,7 +13,7 @@
 //! | [`spectrum`] | shell sums of energy and enstrophy, shell power, spectrum error |
 //! | [`budget`] | sources and sinks of energy and enstrophy |
 //! | [`dynamics`] | dynamics skill, regression `a`, residual |
-//! | [`hovmoeller`], [`row_distances`] | Hovmoeller rows and the distance W1 between consecutive ones |
+//! | [`hovmoeller`], [`mod@row_distances`] | Hovmoeller rows and the distance W1 between consecutive ones |
 //! | [`ensemble`] | CRPS, spread and skill, rank histogram |
 //! | [`eof`], [`eof_stream`], [`subspace`] | empirical orthogonal functions, and whether two sets are the same |
 //! | [`waiting`] | waiting times between exceedances |
