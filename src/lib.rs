@@ -15,6 +15,8 @@
 //! | [`app`] | what a person sees: panels, viewport, plots, timeline, dialogs, theme (egui) |
 //! | [`render`] | field -> pixels: WGSL pipeline, colour maps, the same picture on the CPU |
 //! | [`export`] | field -> files: PNG with its recipe |
+//! | [`evaluate`] | the paper's figures and tables from ensembles of all methods |
+//! | [`report`] | charts, maps and the page that holds them: SVG, PNG, HTML |
 //! | [`rollout`] | settings, the engine (frames one after another) and the worker thread that owns it |
 //! | [`diffusion`] | noise levels, preconditioning, samplers, guidance, the Gaussian world with known answers |
 //! | [`nn`] | layers, U-Net, the networks of the discriminators (burn) |
@@ -82,6 +84,7 @@ pub mod data;
 pub mod device;
 pub mod diffusion;
 pub mod error;
+pub mod evaluate;
 pub mod export;
 pub mod field;
 pub mod metrics;
@@ -89,6 +92,7 @@ pub mod model;
 pub mod nn;
 pub mod random;
 pub mod render;
+pub mod report;
 pub mod rollout;
 pub mod sim;
 pub mod train;

@@ -37,7 +37,7 @@ mod series;
 mod smoke;
 mod source;
 mod state;
-mod theme;
+pub(crate) mod theme;
 mod widgets;
 mod window;
 mod words;

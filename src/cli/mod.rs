@@ -5,6 +5,7 @@ pub mod calibrate;
 pub mod compare;
 pub mod data;
 pub mod devices;
+pub mod evaluate;
 pub mod forecast;
 pub mod models;
 pub mod progress;
@@ -63,6 +64,8 @@ pub enum Command {
     Compare(compare::CompareArgs),
     /// Forecast from recorded days with an ensemble, and score it
     Forecast(forecast::ForecastArgs),
+    /// Make all figures and tables of the paper for a model, as one report
+    Evaluate(evaluate::EvaluateArgs),
     /// Train a network, or put a model folder together
     #[command(subcommand)]
     Train(TrainCommand),
@@ -117,6 +120,7 @@ fn run(cli: Cli) -> Result<u8> {
         Some(Command::Data(args)) => data::run(&args),
         Some(Command::Compare(args)) => compare::run(&args),
         Some(Command::Forecast(args)) => forecast::run(&args),
+        Some(Command::Evaluate(args)) => evaluate::run(&args),
         Some(Command::Models(args)) => models::run(&args),
         Some(Command::Devices(args)) => devices::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),

@@ -97,24 +97,37 @@ impl Typeface {
             .sum()
     }
 
-    /// Coverage of a glyph whose pen stands `shift` pixels right of a pixel's left edge.
-    pub fn rasterise(&self, glyph: Glyph, size: f32, shift: f32) -> Bitmap {
-        let mut outline = Outline::default();
+    /// Draws the outline of a glyph of so many pixels an em, y upwards from the baseline.
+    pub fn outline(&self, glyph: Glyph, size: f32, pen: &mut impl OutlinePen) {
         if let Some(font) = self.fonts.get(glyph.font)
             && let Some(shape) = font.outline_glyphs().get(glyph.id)
         {
             let settings = DrawSettings::unhinted(Size::new(size), LocationRef::default());
             // A glyph without a drawable outline (a space, a broken table) stays empty.
-            let _ = shape.draw(settings, &mut outline);
+            let _ = shape.draw(settings, pen);
         }
-        outline.fill(shift)
+    }
+
+    /// The outline of a glyph as straight pieces, y downwards from the baseline.
+    pub(crate) fn pieces(&self, glyph: Glyph, size: f32) -> Vec<Piece> {
+        let mut outline = Outline::default();
+        self.outline(glyph, size, &mut outline);
+        outline.pieces
+    }
+
+    /// Coverage of a glyph whose pen stands `shift` pixels right of a pixel's left edge.
+    pub fn rasterise(&self, glyph: Glyph, size: f32, shift: f32) -> Bitmap {
+        coverage(&self.pieces(glyph, size), shift)
     }
 }
+
+/// A straight piece of an outline, y downwards.
+pub(crate) type Piece = [(f32, f32); 2];
 
 /// Straight pieces of an outline, y downwards.
 #[derive(Default)]
 struct Outline {
-    pieces: Vec<[(f32, f32); 2]>,
+    pieces: Vec<Piece>,
     start: (f32, f32),
     at: (f32, f32),
 }
@@ -124,55 +137,55 @@ impl Outline {
         self.pieces.push([self.at, to]);
         self.at = to;
     }
+}
 
-    /// Signed area coverage: every piece adds, to each pixel it crosses, the area to its right; a running sum over
-    /// the row makes it the inside.
-    fn fill(&self, shift: f32) -> Bitmap {
-        let points = || self.pieces.iter().flatten();
-        let bound = |f: fn(f32, f32) -> f32, pick: fn(&(f32, f32)) -> f32, from: f32| {
-            points().map(pick).fold(from, f)
+/// Signed area coverage: every piece adds, to each pixel it crosses, the area to its right; a running sum over
+/// the row makes it the inside.
+pub(crate) fn coverage(pieces: &[Piece], shift: f32) -> Bitmap {
+    let points = || pieces.iter().flatten();
+    let bound = |f: fn(f32, f32) -> f32, pick: fn(&(f32, f32)) -> f32, from: f32| {
+        points().map(pick).fold(from, f)
+    };
+    let (left, right) = (
+        bound(f32::min, |p| p.0, f32::MAX),
+        bound(f32::max, |p| p.0, f32::MIN),
+    );
+    let (top, bottom) = (
+        bound(f32::min, |p| p.1, f32::MAX),
+        bound(f32::max, |p| p.1, f32::MIN),
+    );
+    if pieces.is_empty() || right <= left || bottom <= top {
+        return Bitmap {
+            width: 1,
+            left: 0,
+            top: 0,
+            coverage: Vec::new(),
         };
-        let (left, right) = (
-            bound(f32::min, |p| p.0, f32::MAX),
-            bound(f32::max, |p| p.0, f32::MIN),
-        );
-        let (top, bottom) = (
-            bound(f32::min, |p| p.1, f32::MAX),
-            bound(f32::max, |p| p.1, f32::MIN),
-        );
-        if self.pieces.is_empty() || right <= left || bottom <= top {
-            return Bitmap {
-                width: 1,
-                left: 0,
-                top: 0,
-                coverage: Vec::new(),
-            };
-        }
-        let (x0, y0) = ((left + shift).floor(), top.floor());
-        let width = (right + shift - x0).ceil() as usize + 2;
-        let height = (bottom - y0).ceil() as usize + 1;
-        let mut area = vec![0.0f32; width * height];
-        for [a, b] in &self.pieces {
-            accumulate(
-                &mut area,
-                width,
-                (a.0 + shift - x0, a.1 - y0),
-                (b.0 + shift - x0, b.1 - y0),
-            );
-        }
-        for row in area.chunks_exact_mut(width) {
-            let mut sum = 0.0;
-            for cell in row {
-                sum += *cell;
-                *cell = sum.abs().min(1.0);
-            }
-        }
-        Bitmap {
+    }
+    let (x0, y0) = ((left + shift).floor(), top.floor());
+    let width = (right + shift - x0).ceil() as usize + 2;
+    let height = (bottom - y0).ceil() as usize + 1;
+    let mut area = vec![0.0f32; width * height];
+    for [a, b] in pieces {
+        accumulate(
+            &mut area,
             width,
-            left: x0 as i64,
-            top: y0 as i64,
-            coverage: area,
+            (a.0 + shift - x0, a.1 - y0),
+            (b.0 + shift - x0, b.1 - y0),
+        );
+    }
+    for row in area.chunks_exact_mut(width) {
+        let mut sum = 0.0;
+        for cell in row {
+            sum += *cell;
+            *cell = sum.abs().min(1.0);
         }
+    }
+    Bitmap {
+        width,
+        left: x0 as i64,
+        top: y0 as i64,
+        coverage: area,
     }
 }
 
@@ -291,7 +304,7 @@ mod tests {
         outline.line_to(0.25, 2.5);
         outline.close();
         for shift in [0.0, 0.4] {
-            let total: f32 = outline.fill(shift).coverage.iter().sum();
+            let total: f32 = coverage(&outline.pieces, shift).coverage.iter().sum();
             assert!((total - 6.25).abs() < 1e-4, "{total}");
         }
     }
@@ -303,7 +316,7 @@ mod tests {
         outline.line_to(7.3, 0.0);
         outline.line_to(2.1, 5.7);
         outline.close();
-        let total: f32 = outline.fill(0.2).coverage.iter().sum();
+        let total: f32 = coverage(&outline.pieces, 0.2).coverage.iter().sum();
         assert!((total - 7.3 * 5.7 / 2.0).abs() < 1e-2, "{total}");
     }
 }

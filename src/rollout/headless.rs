@@ -16,7 +16,8 @@ use super::diagnostics::LaneStream;
 use super::engine::Engine;
 use super::frame::LaneDiagnostics;
 use super::lanes::Lanes;
-use super::recorder::{blow_up, unforced};
+pub(crate) use super::recorder::blow_up;
+use super::recorder::unforced;
 use super::sampled::{FrameInProgress, forecaster, forecaster_frame};
 use super::settings::{LaneKind, RolloutSpec, Settings};
 
@@ -125,7 +126,7 @@ impl HeadlessRun {
 }
 
 /// A frame as the loop gives it.
-pub(super) struct Step<'a> {
+pub(crate) struct Step<'a> {
     /// Frames generated so far, this one counted.
     pub done: usize,
     /// Its number.
@@ -140,7 +141,7 @@ pub(super) struct Step<'a> {
 ///
 /// # Errors
 /// A discriminator that the model does not have; the truth lane.
-pub(super) fn check_lane(engine: &Engine, job: &Job<'_>) -> Result<()> {
+pub(crate) fn check_lane(engine: &Engine, job: &Job<'_>) -> Result<()> {
     let guidance = &job.settings.guidance;
     match job.lane {
         LaneKind::Guided if guidance.strength != 0.0 => {
@@ -168,7 +169,7 @@ pub(super) fn check_lane(engine: &Engine, job: &Job<'_>) -> Result<()> {
 ///
 /// # Errors
 /// A discriminator that the model does not have, and what `take` says.
-pub(super) fn drive(
+pub(crate) fn drive(
     engine: &mut Engine,
     lanes: &mut Lanes,
     job: &Job<'_>,
@@ -209,7 +210,11 @@ pub(super) fn drive(
 }
 
 /// The next frame of the lane, and the seconds that its discriminator took.
-fn next_frame(engine: &Engine, lanes: &Lanes, job: &Job<'_>) -> Result<(Vec<Arc<[f32]>>, f64)> {
+pub(crate) fn next_frame(
+    engine: &Engine,
+    lanes: &Lanes,
+    job: &Job<'_>,
+) -> Result<(Vec<Arc<[f32]>>, f64)> {
     match job.lane {
         LaneKind::Forecaster => Ok((forecaster_frame(engine, lanes, job.settings)?, 0.0)),
         LaneKind::Truth => Err(UserError::new(

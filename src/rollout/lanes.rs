@@ -85,6 +85,24 @@ impl Lanes {
         })
     }
 
+    /// Lanes that go on from frames: the last ones before frame number `next`, oldest first, one array a member. Truth does
+    /// not go on with them. On the box only: they know no dates.
+    pub(crate) fn from_frames(
+        spec: &RolloutSpec,
+        start_frames: usize,
+        next: usize,
+        frames: &[Vec<Arc<[f32]>>],
+    ) -> Self {
+        let history: History = frames.iter().rev().take(HISTORY).cloned().collect();
+        Self {
+            spec: spec.clone(),
+            start_frames,
+            next,
+            histories: std::array::from_fn(|_| Some(history.clone())),
+            truth: Truth::none(),
+        }
+    }
+
     /// The start frames, oldest first; one array a member.
     pub fn start_history(&self, kind: LaneKind) -> Vec<Vec<Arc<[f32]>>> {
         self.histories[kind.index()]

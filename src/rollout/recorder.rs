@@ -208,7 +208,7 @@ fn plain_stats(members: &[Arc<[f32]>]) -> LaneStats {
 }
 
 /// Whether a frame of a lane has left the data. Recorded days never do: they may be another climate's.
-pub(super) fn blow_up(engine: &Engine, kind: LaneKind, members: &[Arc<[f32]>]) -> Option<BlowUp> {
+pub(crate) fn blow_up(engine: &Engine, kind: LaneKind, members: &[Arc<[f32]>]) -> Option<BlowUp> {
     match &engine.climate {
         Some(_) if kind == LaneKind::Truth => None,
         Some(climate) => rain_blow_up(climate, members),

@@ -42,6 +42,14 @@ pub struct TruthFrame {
 type Frames = Vec<Vec<Arc<[f32]>>>;
 
 impl Truth {
+    /// A truth that does not go on.
+    pub fn none() -> Self {
+        Self::Solver {
+            states: Vec::new(),
+            checkpoints: BTreeMap::new(),
+        }
+    }
+
     /// Makes or reads the start frames.
     pub fn start(
         engine: &mut Engine,

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::score::{Method, Score, Start};
-use super::starts::climatological;
 use crate::data::recording::Recording;
 use crate::error::Result;
+use crate::evaluate::starts::climatological;
 use crate::metrics::Weights;
 use crate::rollout::engine::Engine;
 use crate::rollout::lanes::Lanes;

@@ -1,10 +1,8 @@
 //! `eddyscope forecast`: ensemble forecasts from recorded days, scored.
 
 mod ensemble;
-mod ledger;
 mod report;
 mod score;
-mod starts;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +13,8 @@ use serde_json::json;
 
 use crate::device::{self, DeviceRequest};
 use crate::error::{Result, UserError};
+use crate::evaluate::ledger::Ledger;
+use crate::evaluate::starts;
 use crate::model::Model;
 use crate::rollout::engine::{Engine, HISTORY};
 use crate::rollout::settings::{DiscriminatorKind, RolloutSpec, Settings};
@@ -23,7 +23,6 @@ use crate::rollout::world::{files_as_recording, shipped_recording};
 use super::data::RainAnswers;
 use super::progress::{Interrupt, bar};
 use ensemble::Experiment;
-use ledger::Ledger;
 
 /// Forecast from recorded days with an ensemble, and score it beside persistence, climatology and the image model alone.
 #[derive(Debug, Clone, Args)]
@@ -134,7 +133,7 @@ pub fn run(args: &ForecastArgs) -> Result<u8> {
         "seed": spec.seed,
         "settings": settings,
     });
-    let mut ledger = Ledger::open(args.out.as_deref(), &recipe)?;
+    let mut ledger: Ledger<score::Start> = Ledger::open(args.out.as_deref(), &recipe)?;
     let compute = device::select(args.device)?;
     if let Some(note) = &compute.note {
         log::info!("computing on the CPU: {note}");
@@ -151,7 +150,7 @@ pub fn run(args: &ForecastArgs) -> Result<u8> {
     let mut stopped = false;
     for (k, day) in days.iter().enumerate() {
         progress.set_position(k as u64);
-        if ledger.has(k) {
+        if ledger.starts.iter().any(|s| s.start == k) {
             continue;
         }
         match experiment.start(&mut engine, k, *day, &|| interrupt.asked())? {

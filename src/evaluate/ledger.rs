@@ -5,19 +5,20 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::score::Start;
 use crate::error::{Result, UserError};
 
 /// An open file, or none: then the scores are held in memory alone.
-pub struct Ledger {
+pub struct Ledger<Start> {
     file: Option<(PathBuf, File)>,
     /// The starts scored so far.
     pub starts: Vec<Start>,
 }
 
-impl Ledger {
+impl<Start: Serialize + DeserializeOwned> Ledger<Start> {
     /// Opens a file that carries the same recipe, or begins it.
     ///
     /// # Errors
@@ -99,15 +100,10 @@ impl Ledger {
         self.starts.push(start);
         Ok(())
     }
-
-    /// Whether a start is scored.
-    pub fn has(&self, start: usize) -> bool {
-        self.starts.iter().any(|s| s.start == start)
-    }
 }
 
 /// In what two recipes differ.
-fn difference(begun: &Value, asked: &Value) -> String {
+pub(super) fn difference(begun: &Value, asked: &Value) -> String {
     let (Value::Object(begun), Value::Object(asked)) = (begun, asked) else {
         return "it is no file of this command".into();
     };

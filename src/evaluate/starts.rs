@@ -1,5 +1,6 @@
 //! Which days forecasts start from, and which days the climatological ensemble is drawn from.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::data::Date;
@@ -11,7 +12,7 @@ use crate::random::{NoiseKey, Stream};
 const WINDOW: i64 = 15;
 
 /// Days nearer than this to the verifying one do not enter the climatological ensemble.
-const APART: usize = 60;
+pub const APART: usize = 60;
 
 /// Days of which each has `before` days in a row before it and `after` days after it: `count` of them, evenly spread over
 /// the recording, so that the seasons are covered.
@@ -30,7 +31,7 @@ pub fn spread(
         .collect();
     let fit: Vec<usize> = edges
         .windows(2)
-        .flat_map(|e| e[0] + before..e[1].saturating_sub(after).max(e[0] + before))
+        .flat_map(|e| within(e[0]..e[1], before, after))
         .collect();
     if fit.len() < count || count == 0 {
         return Err(UserError::new(
@@ -43,10 +44,20 @@ pub fn spread(
             "ask for fewer --starts or --leads, or give files with more days",
         ));
     }
-    // The middle of each of `count` equal parts.
-    Ok((0..count)
-        .map(|k| fit[(2 * k + 1) * fit.len() / (2 * count)])
-        .collect())
+    Ok(evenly(&fit, count))
+}
+
+/// Frames of a row of frames that have so many before and after them in it.
+pub fn within(row: Range<usize>, before: usize, after: usize) -> Range<usize> {
+    let first = row.start + before;
+    first..row.end.saturating_sub(after).max(first)
+}
+
+/// The middle of each of `count` equal parts of a list that has as many; none of an empty one.
+pub fn evenly<T: Copy>(all: &[T], count: usize) -> Vec<T> {
+    (0..count)
+        .filter_map(|k| all.get((2 * k + 1) * all.len() / (2 * count)).copied())
+        .collect()
 }
 
 /// Day of the year, counted so that the parts of years of different length correspond.
@@ -91,8 +102,11 @@ pub fn climatological(
         .map(Some)
 }
 
-/// Draws one of the choice for each number in `[0, 1)`, none twice while there is another.
-fn draw(uniform: &[f64], choice: Vec<usize>) -> Vec<usize> {
+/// Draws one of the choice for each number in `[0, 1)`, none twice while there is another; nothing from no choice.
+pub fn draw(uniform: &[f64], choice: Vec<usize>) -> Vec<usize> {
+    if choice.is_empty() {
+        return Vec::new();
+    }
     let mut left = choice.clone();
     uniform
         .iter()
