@@ -9,12 +9,12 @@ use indicatif::ProgressBar;
 use super::data::RainAnswers;
 use super::progress::{Interrupt, bar};
 use crate::device::{self, DeviceRequest};
-use crate::error::Result;
+use crate::error::{Result, UserError};
 use crate::rollout::settings::DiscriminatorKind;
 use crate::train::objective::{
     DenoiserObjective, EncoderObjective, Objective, TowerObjective, VideoObjective,
 };
-use crate::train::session::Report;
+use crate::train::session::{Init, Report};
 use crate::train::{Options, Outcome, Source, TrainConfig, load_data, train};
 
 /// Options shared by `train denoiser`, `train discriminator` and `train video`.
@@ -58,6 +58,9 @@ pub struct TrainArgs {
     /// Seed of weights and draws (default: the training file's)
     #[arg(long, value_name = "K")]
     pub seed: Option<u64>,
+    /// Begin with these weights of the same network instead of drawn ones
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub init: Option<PathBuf>,
     /// Go on from the checkpoint in the output folder
     #[arg(long)]
     pub resume: bool,
@@ -172,6 +175,10 @@ impl Run<'_> {
             return Ok(3);
         }
         let data = data?;
+        let init = match &args.init {
+            Some(path) => Some(read_init(path)?),
+            None => None,
+        };
         let steps = bar(self.steps as u64, "steps");
         let outcome = train(
             objective,
@@ -183,6 +190,7 @@ impl Run<'_> {
                 seed: self.seed,
                 out: &out,
                 resume: args.resume,
+                init: init.as_ref(),
                 device: device.device,
                 log_every: 100,
                 checkpoint_every: Duration::from_secs(180),
@@ -206,6 +214,20 @@ impl Run<'_> {
             }
         }
     }
+}
+
+fn read_init(path: &std::path::Path) -> Result<Init> {
+    let bytes = std::fs::read(path).map_err(|e| {
+        UserError::new(
+            format!("Cannot read the weights {}", path.display()),
+            e,
+            "name a file that a training of the same network has written, or leave --init out",
+        )
+    })?;
+    Ok(Init {
+        bytes,
+        name: path.display().to_string(),
+    })
 }
 
 /// Moves the bar; prints a line for every row of the log, also where no terminal shows the bar.

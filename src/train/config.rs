@@ -248,6 +248,14 @@ pub struct TowerTraining {
     pub seed: u64,
     /// Each row's history carries noise of a level uniform in `[0, history_noise]`.
     pub history_noise: f64,
+    /// On the globe: each row's whole history carries one departure in the coarse wavelet bands (the coarsest part and the
+    /// level above it), of a standard deviation uniform in `[0, departure]` for each coefficient. A rollout's own errors are
+    /// such departures; a tower that never saw one takes it for weather and keeps it.
+    #[serde(default)]
+    pub departure: f64,
+    /// Share of the rows told the day of the year whose history stands in another season, up to a quarter of a year away.
+    #[serde(default)]
+    pub season_shift: f64,
     /// Share of rows that are told the day of the year (a tower with the channels for it).
     #[serde(default)]
     pub season_share: f64,
@@ -368,6 +376,12 @@ impl TrainConfig {
                     && self.tower.spread_weight.is_finite()
                     && self.tower.spread_weight >= 0.0,
                 "tower.season_share lies between 0 and 1, spread_weight not below 0",
+            ),
+            (
+                (0.0..=1.0).contains(&self.tower.season_shift)
+                    && self.tower.departure.is_finite()
+                    && self.tower.departure >= 0.0,
+                "tower.season_shift lies between 0 and 1, departure not below 0",
             ),
             (
                 self.tower.network.embedding == 0,

@@ -3,18 +3,22 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::config::{DenoiserTraining, EncoderTraining, NoiseLaw, TowerTraining};
+use super::config::{DenoiserTraining, NoiseLaw, TowerTraining};
 use crate::data::Dataset;
 use crate::diffusion::seasonal::SeasonalCycle;
-use crate::diffusion::wavelet::{WaveletBasis, band_count};
+use crate::diffusion::wavelet::{
+    WaveletBasis, band_count, bands as wavelet_bands, levels as wavelet_levels,
+};
 use crate::diffusion::wavelet_tower::log_variance;
 use crate::error::{Result, UserError};
 use crate::field::Grid;
-use crate::nn::{Denoiser, Encoder, HISTORY, HistoryTower, UNetConfig};
+use crate::nn::{Denoiser, HISTORY, HistoryTower, UNetConfig};
 use crate::random::{NoiseKey, Stream};
 
+mod encoder;
 mod video;
 
+pub use encoder::EncoderObjective;
 pub use video::VideoObjective;
 
 /// Frames (windows, pairs) in the validation set.
@@ -63,6 +67,8 @@ enum Draw {
     HistoryLevel = 5,
     Length = 6,
     Season = 7,
+    Departure = 8,
+    Shift = 9,
 }
 
 fn key(seed: u64, step: u32, what: Draw) -> NoiseKey {
@@ -280,6 +286,61 @@ impl TowerObjective<'_> {
     }
 }
 
+impl TowerObjective<'_> {
+    /// What the histories of a step carry beside the weather, one field for all frames of a row, `[n, 1, y, x]`: a
+    /// departure in the coarse bands, and for some rows that are told the date the difference to another season.
+    fn departure(
+        &self,
+        [n, _, ny, nx]: [usize; 4],
+        (season, cycle): (&[Option<f64>], Option<&[f32]>),
+        seed: u64,
+        step: u32,
+        device: &Device,
+    ) -> Tensor<4> {
+        let shape = [n, 1, ny, nx];
+        let mut out = Tensor::<4>::zeros(shape, device);
+        let levels = wavelet_levels(ny, nx);
+        if self.0.departure > 0.0 && levels > 1 {
+            let coarse = |band: usize| {
+                if band == 0 || band > 3 * (levels - 1) {
+                    1.0
+                } else {
+                    0.0
+                }
+            };
+            let mask: Vec<f32> = wavelet_bands(ny, nx).into_iter().map(coarse).collect();
+            let mask = tensor(mask, [1, 1, ny, nx], device);
+            let level = key(seed, step, Draw::Departure)
+                .uniform(n)
+                .into_iter()
+                .map(|u| (u * self.0.departure) as f32)
+                .collect();
+            let level = tensor(level, [n, 1, 1, 1], device);
+            let noise = noise(seed, step, Draw::Shift, shape, device);
+            out = out + WaveletBasis::new(ny, nx, device).inverse(noise * level * mask);
+        }
+        let cycle = cycle.and_then(|c| SeasonalCycle::new(c, [ny, nx], device));
+        if let Some(cycle) = cycle.filter(|_| self.0.season_shift > 0.0) {
+            // The first n draws of this key say which rows are told.
+            let u = key(seed, step, Draw::Season).uniform(3 * n);
+            let moved: Vec<Option<f64>> = season
+                .iter()
+                .zip(u[n..].chunks_exact(2))
+                .map(|(s, u)| {
+                    let far = if u[0] < self.0.season_shift {
+                        0.5 * (u[1] - 0.5)
+                    } else {
+                        0.0
+                    };
+                    s.map(|s| (s + far).rem_euclid(1.0))
+                })
+                .collect();
+            out = out + cycle.at(&moved) - cycle.at(season);
+        }
+        out
+    }
+}
+
 /// Seasons of `n` rows, kept for a share of them.
 fn told(seasons: Vec<Option<f64>>, share: f64, seed: u64, step: u32) -> Vec<Option<f64>> {
     let u = key(seed, step, Draw::Season).uniform(seasons.len());
@@ -342,6 +403,8 @@ impl Objective for TowerObjective<'_> {
         let m = lengths(seed, step, n);
         let season = data.window_seasons(step, n, HISTORY);
         let season = told(season, self.0.season_share, seed, step);
+        let history =
+            history + self.departure(shape, (&season, data.seasonal_cycle()), seed, step, device);
         self.error(net, history, next, &m, (&season, data.seasonal_cycle()))
     }
 
@@ -363,105 +426,6 @@ impl Objective for TowerObjective<'_> {
                 &m,
                 (season, data.seasonal_cycle()),
             )
-        })
-    }
-}
-
-/// Binary cross-entropy between true and false successors at equal noise (Hess et al. 2025).
-pub struct EncoderObjective<'a>(pub &'a EncoderTraining);
-
-impl EncoderObjective<'_> {
-    /// Cross-entropy of `n` true candidates followed by their `n` false ones.
-    fn cross_entropy(
-        &self,
-        net: &Encoder,
-        candidates: Tensor<4>,
-        history: Tensor<4>,
-        m: &[usize],
-        levels: &[f32],
-    ) -> Tensor<1> {
-        let (n, device) = (levels.len(), history.device());
-        let twice = |v: &[f32]| [v, v].concat();
-        let sigma = tensor(twice(levels), [2 * n], &device);
-        let history = Tensor::cat(vec![history.clone(), history], 0);
-        let logits = net.logits(candidates, history, &[m, m].concat(), sigma);
-        // -ln D for the true ones, -ln(1 - D) for the false: softplus of the logit with the wrong sign.
-        let sign = tensor([vec![-1.0; n], vec![1.0; n]].concat(), [2 * n], &device);
-        let wrong = logits * sign;
-        let rest = ((-wrong.clone().abs()).exp() + 1.0).log();
-        (wrong.clamp_min(0.0) + rest).mean()
-    }
-}
-
-impl Objective for EncoderObjective<'_> {
-    type Network = Encoder;
-
-    fn name(&self) -> &'static str {
-        "encoder"
-    }
-
-    fn check(&self, _grid: Grid, _globe: bool) -> Result<()> {
-        Ok(())
-    }
-
-    fn network(&self, seed: u64, device: &Device) -> Encoder {
-        Encoder::seeded(&self.0.network, seed, device)
-    }
-
-    fn loss(
-        &self,
-        net: &Encoder,
-        data: &Dataset,
-        seed: u64,
-        step: u32,
-        device: &Device,
-    ) -> Tensor<1> {
-        let n = self.0.batch;
-        let pairs = data.batch_pairs(step, n, HISTORY, &self.0.pairs, true);
-        let (ny, nx) = pairs.shape;
-        let history = tensor(pairs.history, [n, HISTORY, ny, nx], device);
-        let history = blurred(history, self.0.history_noise, seed, step);
-        let shape = [2 * n, 1, ny, nx];
-        let clean = tensor([pairs.positive, pairs.negative].concat(), shape, device);
-        let levels = levels(&self.0.noise, seed, step, n);
-        let wide = tensor([&levels[..], &levels].concat(), [2 * n, 1, 1, 1], device);
-        let noised = clean + noise(seed, step, Draw::Noise, shape, device) * wide;
-        let m = lengths(seed, step, n);
-        self.cross_entropy(net, noised, history, &m, &levels)
-    }
-
-    fn validation(&self, net: &Encoder, data: &Dataset, device: &Device) -> f64 {
-        // False successors of the validation set: the frame two steps on, and frames of other windows.
-        let (ny, nx) = (data.grid().ny, data.grid().nx);
-        let (seed, step) = VALIDATION_KEY;
-        let window = data.validation_windows(VALIDATION, HISTORY + 1);
-        let shape = [VALIDATION, HISTORY + 2, ny, nx];
-        let window = tensor(window, shape, device);
-        let frame = |age: usize| window.clone().narrow(1, age, 1);
-        let history = window.clone().narrow(1, 2, HISTORY);
-        let half = VALIDATION / 2;
-        let other = frame(1);
-        let rolled = Tensor::cat(
-            vec![
-                other.clone().narrow(0, half, half),
-                other.narrow(0, 0, half),
-            ],
-            0,
-        );
-        let falses = Tensor::cat(
-            vec![frame(0).narrow(0, 0, half), rolled.narrow(0, half, half)],
-            0,
-        );
-        let levels = levels(&self.0.noise, seed, step, VALIDATION);
-        let wide = tensor(levels.clone(), [VALIDATION, 1, 1, 1], device);
-        let noise = noise(seed, step, Draw::Noise, [2 * VALIDATION, 1, ny, nx], device);
-        let trues = frame(1) + noise.clone().narrow(0, 0, VALIDATION) * wide.clone();
-        let falses = falses + noise.narrow(0, VALIDATION, VALIDATION) * wide;
-        in_batches(VALIDATION, self.0.batch, |rows| {
-            let part = |t: &Tensor<4>| t.clone().slice([rows.clone()]);
-            let m: Vec<usize> = rows.clone().map(|row| row / 6 % HISTORY).collect();
-            let candidates = Tensor::cat(vec![part(&trues), part(&falses)], 0);
-            self.cross_entropy(net, candidates, part(&history), &m, &levels[rows.clone()])
         })
     }
 }

@@ -28,6 +28,8 @@ pub struct Options<'a> {
     pub out: &'a Path,
     /// Go on from the checkpoint in `out`.
     pub resume: bool,
+    /// Weights to begin with instead of drawn ones.
+    pub init: Option<&'a Init>,
     /// The compute device, without autodiff.
     pub device: Device,
     /// Steps between two rows of the log (each with a validation).
@@ -40,6 +42,15 @@ pub struct Options<'a> {
     pub stop: &'a (dyn Fn() -> bool + Sync),
     /// Told after every step.
     pub progress: &'a mut dyn FnMut(Report),
+}
+
+/// Weights that a training begins with.
+#[derive(Debug, Clone)]
+pub struct Init {
+    /// The safetensors file.
+    pub bytes: Vec<u8>,
+    /// Its name, for errors.
+    pub name: String,
 }
 
 /// Where a training stands.
@@ -100,7 +111,11 @@ pub fn train<O: Objective>(
         check_same(&saved, &recipe, weights::count(&module), &path)?;
         (saved.state, saved.seconds)
     } else {
-        (State::new(weights::flat(&module)), 0.0)
+        let first = match options.init {
+            Some(init) => weights::load(module.clone(), &init.bytes, &init.name, &plain)?,
+            None => module.clone(),
+        };
+        (State::new(weights::flat(&first)), 0.0)
     };
     let mut log = open_log(&options.out.join(LOG), options.resume.then_some(state.step))?;
     let (begin, first) = (Instant::now(), state.step);
@@ -188,6 +203,7 @@ fn recipe(options: &Options) -> String {
         "steps": options.steps,
         "seed": options.seed,
         "optimizer": options.optimizer,
+        "init": options.init.map(|i| weights::sha256(&[&i.bytes])),
         "rest": options.recipe,
     })
     .to_string()

@@ -14,7 +14,7 @@ use super::config::{DenoiserTraining, EncoderTraining, TowerTraining, VideoTrain
 use super::objective::{
     DenoiserObjective, EncoderObjective, Objective, TowerObjective, VideoObjective,
 };
-use super::session::{CHECKPOINT, LOG, Options, Outcome, train};
+use super::session::{CHECKPOINT, Init, LOG, Options, Outcome, train};
 use super::{Source, TrainConfig, load_data};
 use crate::data::{Dataset, PairSettings, Series};
 use crate::field::Grid;
@@ -92,6 +92,8 @@ fn denoiser() -> DenoiserTraining {
 
 fn tower() -> TowerTraining {
     TowerTraining {
+        departure: 0.0,
+        season_shift: 0.0,
         season_share: 0.0,
         anomalies: false,
         keep: Default::default(),
@@ -139,6 +141,7 @@ struct Run<'a> {
     steps: usize,
     stop_after: usize,
     resume: bool,
+    init: Option<&'a Init>,
     seed: u64,
     out: &'a Path,
 }
@@ -159,6 +162,7 @@ fn run<O: Objective>(objective: &O, data: &Dataset, run: Run) -> crate::error::R
             seed: run.seed,
             out: run.out,
             resume: run.resume,
+            init: run.init,
             device: Device::flex(),
             log_every: 2,
             checkpoint_every: Duration::from_secs(3600),
@@ -177,6 +181,7 @@ fn resumed_equals_straight<O: Objective>(objective: &O) {
         steps: 6,
         stop_after,
         resume,
+        init: None,
         seed: 2,
         out,
     };
@@ -244,6 +249,7 @@ fn video_learns_from_the_history() {
         steps: 150,
         stop_after: 999,
         resume: false,
+        init: None,
         seed: 2,
         out: folder.path(),
     };
@@ -268,6 +274,7 @@ fn tower_learns_the_waves() {
         steps: 150,
         stop_after: 999,
         resume: false,
+        init: None,
         seed: 2,
         out: folder.path(),
     };
@@ -290,6 +297,7 @@ fn another_training_cannot_be_resumed() {
         steps,
         stop_after: 2,
         resume,
+        init: None,
         seed,
         out: folder.path(),
     };
@@ -326,6 +334,78 @@ fn the_shipped_training_file_is_read_and_bad_values_are_named() {
     );
     let error = TrainConfig::read(Path::new("/nowhere/train.toml")).expect_err("no file");
     assert!(error.headline.contains("train.toml"));
+}
+
+/// A training that begins with given weights begins where they are, and is not one that began elsewhere.
+#[test]
+fn a_training_goes_on_from_given_weights() {
+    let (data, config) = (data(), tower());
+    let objective = TowerObjective(&config);
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path();
+    let options = |steps, init, resume| Run {
+        steps,
+        stop_after: if resume { 99 } else { steps.min(3) },
+        resume,
+        init,
+        seed: 2,
+        out,
+    };
+    let Outcome::Finished(file) = run(&objective, &data, options(2, None, false)).expect("trained")
+    else {
+        panic!("not finished");
+    };
+    let init = Init {
+        bytes: std::fs::read(&file).expect("weights"),
+        name: "tower".into(),
+    };
+    run(&objective, &data, options(6, Some(&init), false)).expect("stopped");
+    let saved = Checkpoint::read(&out.join(CHECKPOINT)).expect("a checkpoint");
+    let device = Device::flex();
+    let net = weights::load(objective.network(0, &device), &init.bytes, "tower", &device)
+        .expect("loaded");
+    let distance = |a: &[f32], b: &[f32]| -> f32 {
+        a.iter()
+            .zip(b)
+            .map(|(a, b)| (a - b).abs())
+            .fold(0.0, f32::max)
+    };
+    let drawn = weights::flat(&objective.network(2, &device));
+    let moved = distance(&saved.state.parameters, &weights::flat(&net));
+    assert!(
+        moved < 0.01 && moved < 0.5 * distance(&saved.state.parameters, &drawn),
+        "{moved}"
+    );
+    assert!(
+        run(&objective, &data, options(6, None, true)).is_err(),
+        "it began with other weights"
+    );
+    run(&objective, &data, options(6, Some(&init), true)).expect("resumed");
+}
+
+/// A history in another season, or with a departure, changes what the tower learns, and only on the globe's terms.
+#[test]
+fn departures_are_drawn_from_seed_and_step() {
+    let data = data();
+    let device = Device::flex();
+    let mut config = tower();
+    let plain = TowerObjective(&config).loss(
+        &TowerObjective(&config).network(2, &device),
+        &data,
+        2,
+        0,
+        &device,
+    );
+    config.departure = 1.0;
+    let objective = TowerObjective(&config);
+    let net = objective.network(2, &device);
+    let loss = |step| {
+        objective
+            .loss(&net, &data, 2, step, &device)
+            .into_scalar::<f32>()
+    };
+    assert_eq!(loss(0), loss(0));
+    assert_ne!(loss(0), plain.into_scalar::<f32>());
 }
 
 /// The training files of the globe: the shipped one, and the paper's sizes at 180 x 360, whose networks are built and run.
