@@ -74,7 +74,7 @@ fn shares_are_collected_and_points_are_what_rollouts_are() {
     // Unrelated frames have no autocorrelation; guided ones truth's.
     assert!(figure(&whole, ["0", "3"], "acf1").abs() < 0.25);
     assert!(figure(&whole, ["1", "3"], "acf1") > 0.6);
-    let score = |v| {
+    let score = |v: usize| {
         whole["points"].as_array().unwrap()[v]["score"]
             .as_f64()
             .unwrap()

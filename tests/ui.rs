@@ -158,6 +158,22 @@ fn window_light_with_four_lanes_and_members() {
     harness.snapshot_options("window_light", &window());
 }
 
+/// Six lanes stand side by side, the guided video model with a strength of its own below its name; without a video model
+/// its two lanes cannot be switched on.
+#[test]
+fn six_lanes_with_the_video_model() {
+    let mut script = script(78);
+    script.settings.lanes = [true; 6];
+    let mut setup = Setup::new(script);
+    setup.prefs.tips_dismissed = true;
+    let Some((mut harness, _)) = setup.open() else {
+        return;
+    };
+    harness.get_by_label("Video model lane");
+    harness.get_by_label("Guided video lane");
+    harness.snapshot_options("window_six_lanes", &window());
+}
+
 #[test]
 fn diagnostics_tabs() {
     let mut results = egui_kittest::SnapshotResults::new();

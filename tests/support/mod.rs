@@ -172,6 +172,8 @@ fn lane(kind: LaneKind, index: usize, member: usize) -> Arc<[f32]> {
         LaneKind::Unconditional if !start => blobs(100 + index as u32, 0.0),
         LaneKind::Guided if !start => blobs(member as u32, time * 1.04),
         LaneKind::Forecaster if !start => blobs(member as u32, time * 0.97),
+        LaneKind::Video if !start => blobs(member as u32, time * 1.02),
+        LaneKind::GuidedVideo if !start => blobs(member as u32, time * 0.99),
         _ => blobs(member as u32, time),
     }
 }
@@ -284,6 +286,8 @@ fn diagnostics(kind: LaneKind, frames: usize) -> LaneDiagnostics {
         ),
         LaneKind::Guided => (truth.iter().map(|v| v * 0.99).collect(), 0.549, 0.994),
         LaneKind::Forecaster => (truth.iter().map(|v| v * 1.01).collect(), 0.551, 0.992),
+        LaneKind::Video => (truth.iter().map(|v| v * 0.985).collect(), 0.540, 0.985),
+        LaneKind::GuidedVideo => (truth.iter().map(|v| v * 0.98).collect(), 0.545, 0.99),
     };
     LaneDiagnostics {
         rain: None,
