@@ -46,18 +46,20 @@ fn figure(found: &serde_json::Value, values: [&str; 2], name: &str) -> f64 {
 fn shares_are_collected_and_points_are_what_rollouts_are() {
     let dir = tempfile::tempdir().unwrap();
     let axes = ["--over", "lambda=0,1", "--over", "m=0,3"];
-    let with = |more: &[&str]| [&axes[..], more].concat();
+    fn with<'a>(axes: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
+        [axes, more].concat()
+    }
     let out = dir.path().join("shares");
-    let first = json(&sweep(&out, &with(&["--part", "1/2", "--json"])));
+    let first = json(&sweep(&out, &with(&axes, &["--part", "1/2", "--json"])));
     assert_eq!(
         (first["points"].as_array().unwrap().len(), &first["missing"]),
         (2, &2.into())
     );
     assert!(!out.join("sweep.json").exists(), "a share is not the whole");
-    json(&sweep(&out, &with(&["--part", "2/2", "--json"])));
+    json(&sweep(&out, &with(&axes, &["--part", "2/2", "--json"])));
     let kept = out.join("points").join("lambda=1,m=3.json");
     let before = std::fs::metadata(&kept).unwrap().modified().unwrap();
-    let whole = json(&sweep(&out, &with(&["--json"])));
+    let whole = json(&sweep(&out, &with(&axes, &["--json"])));
     assert_eq!(whole["missing"], 0);
     assert_eq!(
         std::fs::metadata(&kept).unwrap().modified().unwrap(),
@@ -119,7 +121,7 @@ fn shares_are_collected_and_points_are_what_rollouts_are() {
     }
 
     // Other settings are other points, though the names are the same.
-    let other = json(&sweep(&out, &with(&["--seed", "7", "--json"])));
+    let other = json(&sweep(&out, &with(&axes, &["--seed", "7", "--json"])));
     assert_ne!(
         figure(&other, ["1", "3"], "acf_error"),
         figure(&whole, ["1", "3"], "acf_error")

@@ -29,7 +29,7 @@ pub fn open(name: &str) -> Result<Option<Model>> {
             denoiser: file!("vorticity/denoiser.safetensors"),
             tower: Some(file!("vorticity/tower.safetensors")),
             encoder: Some(file!("vorticity/encoder.safetensors")),
-            video: None,
+            video: Some(file!("vorticity/video.safetensors")),
             fields: None,
         }),
         "precipitation" => Some(Model {
