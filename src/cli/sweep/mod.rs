@@ -1,5 +1,6 @@
 //! `eddyscope sweep`: rollouts over a grid of settings, judged; the suggested guidance strength.
 
+mod figure;
 mod grid;
 mod judge;
 mod report;
@@ -23,6 +24,8 @@ use crate::rollout::headless_rain;
 use crate::rollout::settings::{DiscriminatorKind, LaneKind, RolloutSpec, Settings};
 use crate::train::assemble::write_card;
 
+use crate::report::raster::png_of_scene;
+use crate::report::svg::svg;
 use grid::{Axis, Point, points};
 use judge::{Figures, Finished, best, usable};
 
@@ -39,7 +42,7 @@ Examples:
 What can be varied: lambda, m, steps, solver, interval (LOW:HIGH noise levels in which guidance acts), churn, sigma-max,
 sigma-min, discriminator. All runs share seed, members and start, so that what differs is the setting.
 
-The folder holds points/ (one JSON a point, with its recipe), sweep.json, sweep.csv and, for two settings, sweep.svg. A
+The folder holds points/ (one JSON a point, with its recipe), sweep.json, sweep.csv and a figure, sweep.svg and sweep.png. A
 point that is there with the same recipe is not made again: an interrupted sweep goes on where it was.
 
 Large sweeps take several processes or machines: each makes the share --part K/N of the points into the same folder, and
@@ -139,6 +142,13 @@ pub fn run(args: &SweepArgs) -> Result<u8> {
         write_atomically(&args.out.join("sweep.json"), text.as_bytes())?;
         let rows = report::csv(&finished, &args.over, globe);
         write_atomically(&args.out.join("sweep.csv"), rows.as_bytes())?;
+        if let Some(figure) = figure::figure(&finished, &args.over, globe) {
+            let scene = figure.scene();
+            let drawn = svg(&scene, "sweep", "Scores of a sweep");
+            write_atomically(&args.out.join("sweep.svg"), drawn.as_bytes())?;
+            let png = png_of_scene(&scene, 2.0, &text)?;
+            write_atomically(&args.out.join("sweep.png"), &png)?;
+        }
     }
     if args.json {
         println!("{}", report::json(&finished, &args.over, globe, missing));
