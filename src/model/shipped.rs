@@ -41,7 +41,7 @@ pub fn open(name: &str) -> Result<Option<Model>> {
             denoiser: file!("precipitation/denoiser.safetensors"),
             tower: Some(file!("precipitation/tower.safetensors")),
             encoder: Some(file!("precipitation/encoder.safetensors")),
-            video: None,
+            video: Some(file!("precipitation/video.safetensors")),
             fields: Some(file!("precipitation/fields.safetensors")),
         }),
         _ => None,

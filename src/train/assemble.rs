@@ -407,8 +407,10 @@ fn facts(weights: &Path) -> Result<Value> {
 fn training(weights: &Path, command: &str) -> Result<TrainingCard> {
     let f = facts(weights)?;
     let number = |name: &str| f[name].as_f64().unwrap_or(f64::NAN);
+    let begun = f["init"].as_str();
+    let begun = begun.map_or(String::new(), |name| format!(" --init {name}"));
     Ok(TrainingCard {
-        command: command.into(),
+        command: format!("{command}{begun}"),
         steps: number("steps") as usize,
         batch: f["recipe"]["section"]["batch"].as_u64().unwrap_or(16) as usize,
         seed: number("seed") as u64,

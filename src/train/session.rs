@@ -189,6 +189,7 @@ pub fn train<O: Objective>(
         "seed": options.seed,
         "seconds": before + begin.elapsed().as_secs_f64(),
         "validation_loss": validation,
+        "init": options.init.map(|i| i.name.clone()),
         "scale": data.normalisation().scale,
         "recipe": options.recipe,
     });
