@@ -57,7 +57,7 @@ pub struct EvaluateArgs {
     /// Frames of each long run
     #[arg(long, value_parser = clap::value_parser!(u32).range(20..=1_000_000))]
     pub frames: Option<u32>,
-    /// Starts of forecasts
+    /// Starts of forecasts, and of what the discriminator is watched at
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub starts: Option<u32>,
     /// Members of each forecast
@@ -109,7 +109,7 @@ pub fn run(args: &EvaluateArgs) -> Result<u8> {
         ));
     }
     let plan = Plan {
-        sizes: sizes(args),
+        sizes: sizes(args, model.card.data.globe.is_some()),
         settings: settings(args, &model)?,
         seed: args.seed,
         data: crate::data::expand_paths(&args.data)?,
@@ -154,7 +154,7 @@ pub fn run(args: &EvaluateArgs) -> Result<u8> {
         let mark = match plate.agrees {
             Some(true) => "agrees with the paper",
             Some(false) => "differs from the paper",
-            None => "no claim of the paper",
+            None => "not judged by the paper",
         };
         println!("  {} ({mark})\n    {}", plate.title, plate.sentence);
     }
@@ -175,14 +175,14 @@ fn command() -> String {
     format!("eddyscope {}", rest.join(" "))
 }
 
-fn sizes(args: &EvaluateArgs) -> Sizes {
+fn sizes(args: &EvaluateArgs, globe: bool) -> Sizes {
     fn set(slot: &mut usize, given: Option<u32>) {
         if let Some(value) = given {
             *slot = value as usize;
         }
     }
     let mut sizes = if args.quick {
-        Sizes::QUICK
+        Sizes::quick(globe)
     } else {
         Sizes::FULL
     };
@@ -191,6 +191,10 @@ fn sizes(args: &EvaluateArgs) -> Sizes {
     set(&mut sizes.starts, args.starts);
     set(&mut sizes.members, args.members);
     set(&mut sizes.leads, args.leads);
+    if args.starts.is_some() {
+        sizes.watched = sizes.watched.min(2 * sizes.starts);
+        sizes.pairs = sizes.pairs.min(16 * sizes.starts);
+    }
     sizes
 }
 

@@ -128,12 +128,14 @@ impl<'a> Experiment<'a> {
         })
     }
 
-    /// The seed of a start: another for each, and for each seed of the evaluation.
+    /// The seed of a start: another for each place of truth, and for each seed of the evaluation. It does not depend on
+    /// how many starts there are, so that a larger evaluation goes on with the forecasts of a smaller one.
     fn seed(&self, start: usize) -> u64 {
+        let (run, frame) = self.starts.get(start).copied().unwrap_or_default();
         self.plan
             .seed
             .wrapping_mul(0x9E37_79B9_7F4A_7C15)
-            .wrapping_add(start as u64)
+            .wrapping_add(((run as u64) << 32) + frame as u64)
     }
 
     /// Lanes of `members` members that start from a frame of truth.
@@ -180,12 +182,12 @@ impl<'a> Experiment<'a> {
         let mut recipe = plan.recipe(engine, lane, "forecasts", plan.sizes.members);
         recipe["method"] = json!(method.slug());
         recipe["leads"] = json!(plan.sizes.leads);
-        recipe["starts"] = json!(self.starts);
-        recipe["truth_frames"] = json!(self.truth.sample.frames());
         let folder = plan.out.join("runs");
         super::store::create(&folder)?;
         let path = folder.join(format!("forecasts-{}.jsonl", method.slug()));
-        let mut ledger: Ledger<Start> = Ledger::open(Some(&path), &recipe)?;
+        // What costs nothing is not kept: frames of other times are drawn from all that there are.
+        let path = lane.is_some().then_some(path);
+        let mut ledger: Ledger<Start> = Ledger::open(path.as_deref(), &recipe)?;
         let what = format!("{}, forecasts", method.label());
         let total = self.starts.len() * plan.sizes.leads;
         for (k, at) in self.starts.iter().enumerate() {

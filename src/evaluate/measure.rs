@@ -21,10 +21,10 @@ pub const EXTREME: f64 = 95.0;
 
 /// EOFs that are looked at, and those that are computed so that degenerate ones find their partners.
 pub const MODES: usize = 3;
-const COMPUTED: usize = 10;
+const COMPUTED: usize = 24;
 
 /// Frames that EOFs are computed from at most.
-const EOF_FRAMES: usize = 4000;
+const EOF_FRAMES: usize = 2000;
 
 /// Rows of a Hovmoeller diagram that is shown.
 pub const ROWS: usize = 160;
@@ -76,7 +76,7 @@ pub struct Measured {
     pub acf: Option<Vec<Band>>,
     /// EOFs of anomalies.
     pub eofs: Option<Eofs>,
-    /// How they fit truth's.
+    /// How they fit truth's; of truth how those of its halves fit each other.
     pub matches: Option<Vec<EofMatch>>,
     /// Shares of the variance that truth's first EOFs explain of this method's.
     pub explained: Option<Vec<Band>>,
@@ -175,6 +175,7 @@ pub fn measure(
     }
     let own = eofs(&anomalies.thinned(EOF_FRAMES), world.weights(), COMPUTED);
     let matches = match (&reference.eofs, &own) {
+        (Some(_), _) if sample.method == Method::TRUTH => halves(&anomalies, world, reference),
         (Some(truth), Some(model)) => match_eofs(truth, model, MODES, reference.independent),
         _ => None,
     };
@@ -206,6 +207,14 @@ pub fn measure(
         (total > 0.0).then(|| (0..MODES).map(of).collect())
     });
     measured
+}
+
+/// How the EOFs of one half of a sample fit those of the other: what no model can be asked to exceed.
+fn halves(anomalies: &Sample, world: &World, reference: &Reference) -> Option<Vec<EofMatch>> {
+    let frames = anomalies.thinned(EOF_FRAMES);
+    let (one, other) = frames.split_at(frames.len() / 2);
+    let of = |half: &[&[f32]]| eofs(half, world.weights(), COMPUTED);
+    match_eofs(&of(one)?, &of(other)?, MODES, 0.5 * reference.independent)
 }
 
 /// The row of a Hovmoeller diagram.

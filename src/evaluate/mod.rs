@@ -45,6 +45,9 @@ use runs::{Tick, Truth};
 use sample::World;
 use write::Results;
 
+/// Days of a year without a leap day.
+const YEAR: usize = 365;
+
 /// Makes what is missing, reads everything off it and draws the figures. `None` where the work was stopped: what was made
 /// is kept.
 ///
@@ -131,6 +134,12 @@ fn long_runs(
     tick: Tick<'_>,
 ) -> Result<Option<Vec<Measured>>> {
     let reference = Reference::of(&truth.sample, world);
+    let counted = plan.sizes.frames - plan.sizes.spin_up(world.globe.is_some());
+    if world.globe.is_some() && counted < 3 * YEAR && !counted.is_multiple_of(YEAR) {
+        notes.push(format!(
+            "The runs count {counted} days, no whole years: means differ from truth's by the season as well."
+        ));
+    }
     let mut all = vec![measure(
         &truth.sample,
         world,

@@ -147,7 +147,7 @@ pub fn linear_ticks(lo: f64, hi: f64, count: usize) -> Vec<(f64, String)> {
     let step = [1.0, 2.0, 2.5, 5.0, 10.0]
         .iter()
         .map(|m| m * power)
-        .find(|s| *s >= rough * 0.999)
+        .find(|s| *s >= rough * 0.8)
         .unwrap_or(power * 10.0);
     let decimals = (0..9usize)
         .find(|d| {

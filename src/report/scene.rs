@@ -198,7 +198,12 @@ pub fn clip_line(points: &[Point], [x, y, w, h]: [f32; 4]) -> Vec<Vec<Point>> {
         if !inside || t0 > t1 {
             continue;
         }
-        let at = |t: f32| [a[0] + t * d[0], a[1] + t * d[1]];
+        // The ends themselves, not what rounding makes of them: the next segment begins there.
+        let at = |t: f32| match t {
+            0.0 => a,
+            1.0 => b,
+            _ => [a[0] + t * d[0], a[1] + t * d[1]],
+        };
         let (from, to) = (at(t0), at(t1));
         match out.last_mut() {
             Some(line) if t0 == 0.0 && line.last() == Some(&from) => line.push(to),

@@ -3,7 +3,7 @@
 use crate::metrics::Reliability;
 use crate::report::axis::plain;
 use crate::report::chart::Layer;
-use crate::report::style::FRAME;
+use crate::report::style::{FRAME, INK, WEAK};
 use crate::report::{Axis, Chart, Figure, Grid, Marker, Numbers, Stroke, Style};
 use crate::rollout::settings::{DiscriminatorKind, LaneKind};
 
@@ -139,7 +139,7 @@ pub(super) fn denoising(e: &Evaluation<'_>) -> Option<Plate> {
         .iter()
         .filter_map(|k| {
             Some(format!(
-                "{} ends at {} with guidance and at {} without",
+                "of the {} discriminator ends at {} with guidance and at {} without",
                 name(*k),
                 plain(end(*k, LaneKind::Guided)?, 2),
                 plain(end(*k, LaneKind::Unconditional)?, 2)
@@ -164,7 +164,7 @@ pub(super) fn denoising(e: &Evaluation<'_>) -> Option<Plate> {
                   right); video rows are judged too. Bands: 95 % of bootstraps over frames. The axis of the logit is linear up to 1, \
                   logarithmic beyond."
             .into(),
-        sentence: format!("D {}.", listed(&parts)),
+        sentence: format!("The median D {}.", listed(&parts)),
         agrees,
         scene: Figure {
             charts,
@@ -179,6 +179,9 @@ pub(super) fn denoising(e: &Evaluation<'_>) -> Option<Plate> {
 
 /// Bins of the reliability diagram.
 const BINS: usize = 10;
+
+/// Judgements that a bin must have to be shown.
+const ENOUGH: u64 = 5;
 
 fn reliable(j: &Judged, pick: &[usize]) -> Reliability {
     let mut all = Reliability::new(BINS);
@@ -263,7 +266,7 @@ pub(super) fn reliability(e: &Evaluation<'_>) -> Option<Plate> {
             let points: Vec<[f64; 2]> = reliable(j, &all)
                 .bins()
                 .iter()
-                .filter(|b| b.count >= 3)
+                .filter(|b| b.count >= ENOUGH)
                 .map(|b| [b.predicted, b.observed])
                 .collect();
             for p in &points {
@@ -312,8 +315,18 @@ pub(super) fn reliability(e: &Evaluation<'_>) -> Option<Plate> {
     );
     for (k, (_, xs, bands)) in errors.iter().enumerate() {
         let style = match k {
-            0 => Style::lane(LaneKind::Guided),
-            _ => Style::lane(LaneKind::Unconditional),
+            0 => Style {
+                color: INK,
+                dash: &[],
+                marker: Marker::Disc,
+                width: 1.6,
+            },
+            _ => Style {
+                color: WEAK,
+                dash: &[5.0, 3.0],
+                marker: Marker::Square,
+                width: 1.4,
+            },
         };
         last.layers.extend(line_with_band(xs, bands, style, true));
         legend.push((name(kinds[k]).into(), style));
@@ -323,7 +336,7 @@ pub(super) fn reliability(e: &Evaluation<'_>) -> Option<Plate> {
         id: "reliability",
         title: "Reliability of the discriminator by noise level".into(),
         caption: format!(
-            "{} true successors and as many frames drawn from all of truth, noised; bins of D with 3 or more. On the diagonal D means \
+            "{} true successors and as many frames drawn from all of truth, noised; bins of D with {ENOUGH} or more. On the diagonal D means \
              what it says. Expected calibration error: mean distance from it.",
             judged.first().map_or(0, |j| j.positive.len())
         ),

@@ -276,7 +276,7 @@ pub(super) fn ranks(e: &Evaluation<'_>) -> Option<Plate> {
         .filter(|f| f.members() > 1 && judged(f.method))
         .collect();
     for (k, lead) in shown.iter().enumerate() {
-        let (mut layers, mut values) = (Vec::new(), vec![0.0, 2.0]);
+        let (mut layers, mut values) = (Vec::new(), vec![0.5, 1.5]);
         for f in &all {
             let ranks = f.members() + 1;
             let Some(bands) = over_starts(f, e.plan.seed, |starts| {

@@ -2,13 +2,16 @@
 //! paper (Hess et al. 2025). The sentence and the verdict follow from the numbers.
 
 mod discriminator;
+mod eofs;
 mod fields;
 mod forecast;
+mod maps;
 mod motion;
 mod physics;
 mod power;
 mod speed;
 mod time;
+mod waiting;
 
 use crate::metrics::Band;
 use crate::report::chart::Layer;
@@ -23,7 +26,7 @@ use super::plan::Plan;
 use super::sample::World;
 use super::timings::Timing;
 
-pub use fields::correlation;
+pub use eofs::correlation;
 pub use power::distance;
 pub use time::acf_error;
 
@@ -102,8 +105,8 @@ impl Evaluation<'_> {
             forecast::ranks,
             time::running,
             fields::bias,
-            time::waiting,
-            fields::eofs,
+            waiting::waiting,
+            eofs::eofs,
             power::spectrum,
             power::extremes,
             physics::dynamics,

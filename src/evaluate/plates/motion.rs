@@ -7,7 +7,7 @@ use crate::report::chart::Layer;
 use crate::report::{Axis, Chart, Figure, Grid, Numbers};
 use crate::rollout::settings::LaneKind;
 
-use super::fields::{color_bar, look};
+use super::maps::{color_bar, look, short};
 use super::{Evaluation, Plate, line_with_band, listed};
 use crate::evaluate::measure::{Measured, Unit};
 
@@ -52,7 +52,7 @@ pub(super) fn hovmoeller(e: &Evaluation<'_>) -> Option<Plate> {
             true => [0.0, 120.0, 240.0].map(|v| (v, format!("{v:.0}"))).to_vec(),
             false => [0.0, 1.0, 2.0].map(|v| (v, format!("{v:.0}"))).to_vec(),
         });
-        let name = m.method.label().replace("Forecaster + noise", "Forecaster");
+        let name = short(m);
         charts.push(Chart::new(name, x, y).with(Layer::Pixels(columns, rows, pixels)));
         for (time, row) in m.rows.iter().enumerate() {
             let mean = row.iter().map(|v| f64::from(*v)).sum::<f64>() / columns as f64;
@@ -164,7 +164,7 @@ pub(super) fn distances(e: &Evaluation<'_>) -> Option<Plate> {
         if high <= 0.0 {
             continue;
         }
-        let edges: Vec<f64> = (0..=28).map(|i| high * f64::from(i) / 28.0).collect();
+        let edges: Vec<f64> = (0..=20).map(|i| high * f64::from(i) / 20.0).collect();
         let centres: Vec<f64> = edges.windows(2).map(|w| 0.5 * (w[0] + w[1])).collect();
         let (mut layers, mut values) = (Vec::new(), vec![0.0]);
         for m in &e.measured {

@@ -5,7 +5,6 @@ use crate::report::axis::plain;
 use crate::report::chart::Layer;
 use crate::report::style::{FRAME, INK};
 use crate::report::{Axis, Chart, Figure, Grid, Numbers, Stroke};
-use crate::rollout::settings::LaneKind;
 
 use super::{Evaluation, Plate, listed};
 use crate::evaluate::measure::{Measured, Unit};
@@ -36,7 +35,13 @@ fn bars(
 ) -> Chart {
     let ends = of.iter().flat_map(|(_, b)| [b.estimate, b.low, b.high]);
     let ends = ends.chain([0.0]).chain(level).chain(asked.map(|a| a.1));
-    let y = Axis::around(label, ends);
+    let mut y = Axis::around(label, ends);
+    if of
+        .iter()
+        .all(|(_, b)| b.estimate >= 0.0 && b.low.is_nan() || b.low >= 0.0)
+    {
+        y = Axis::linear(label, 0.0, y.hi);
+    }
     let n = of.len() as f64;
     let mut chart = Chart::new(title, Axis::bare(""), y);
     chart.x.hi = n;
@@ -103,7 +108,6 @@ pub(super) fn dynamics(e: &Evaluation<'_>) -> Option<Plate> {
         };
         charts.push(bars(title, label, &found, asked, level));
     }
-    let skill = |k: LaneKind| e.of(k)?.dynamics()?.skill();
     let base = truth.skill()?;
     let parts: Vec<String> = e
         .models()
@@ -115,7 +119,6 @@ pub(super) fn dynamics(e: &Evaluation<'_>) -> Option<Plate> {
             ))
         })
         .collect();
-    let _ = skill;
     Some(Plate {
         id: "dynamics",
         title: "Dynamics: does the next frame follow from the last one?".into(),
@@ -184,7 +187,12 @@ pub(super) fn budget(e: &Evaluation<'_>) -> Option<Plate> {
                 .find(|(m, _)| m.method == crate::evaluate::method::Method::TRUTH)
                 .map(|(_, b)| b.estimate);
             let title = format!("({}) {what}", char::from(b'a' + charts.len() as u8));
-            let label = if what == "content" { name } else { "" };
+            // Vorticity is 1 / time unit, the box is 2 pi wide.
+            let label = match (what, name) {
+                ("content", "energy") => "energy, length² / time²",
+                ("content", _) => "enstrophy, 1 / time²",
+                _ => "",
+            };
             charts.push(bars(&title, label, &found, None, level));
         }
     }
@@ -196,8 +204,8 @@ pub(super) fn budget(e: &Evaluation<'_>) -> Option<Plate> {
     Some(Plate {
         id: "budget",
         title: "Budgets of energy and enstrophy".into(),
-        caption: "Content per unit area, its losses per unit of time, and the input that closes the budget. Above energy, below \
-                  enstrophy. Dashed: truth. Whiskers: 95 % of block bootstraps."
+        caption: "Content per unit area, in units of the solver (the box is 2π wide); losses per time unit; and the input that \
+                  closes the budget. Above energy, below enstrophy. Dashed: truth. Whiskers: 95 % of block bootstraps."
             .into(),
         sentence: format!(
             "The energy input that the frames imply: {}{}.",

@@ -142,11 +142,12 @@ const PERCENTS: [f64; 8] = [50.0, 75.0, 90.0, 95.0, 99.0, 99.5, 99.9, 99.99];
 
 pub(super) fn extremes(e: &Evaluation<'_>) -> Option<Plate> {
     let truth = e.truth()?.values();
+    let smallest = e.measured.iter().map(|m| m.values().total()).min()? as f64;
     let percents: Vec<f64> = PERCENTS
         .iter()
         .copied()
-        // Enough values beyond it, and not the dry half of rain.
-        .filter(|p| truth.total() as f64 * (1.0 - p / 100.0) > 100.0)
+        // Enough values beyond it in each sample (neighbours are alike), and not the dry half of rain.
+        .filter(|p| smallest * (1.0 - p / 100.0) > 500.0)
         .filter(|p| {
             truth
                 .quantile(p / 100.0)

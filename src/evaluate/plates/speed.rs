@@ -105,7 +105,7 @@ pub(super) fn speed(e: &Evaluation<'_>) -> Option<Plate> {
             true => "One lane was timed.".into(),
             false => format!("{}.", capital(&listed(&parts))),
         },
-        agrees: extra.map(|v| v <= 0.25),
+        agrees: extra.map(|v| v <= 0.15),
         scene: Figure {
             charts: vec![chart],
             grid: Grid { columns: 1, aspect: 0.36, gap: 0.0 },
