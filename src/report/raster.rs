@@ -35,7 +35,20 @@ pub fn raster(scene: &Scene, scale: f32) -> Canvas {
 pub fn png(width: usize, height: usize, rgba: &[u8], texts: &[(&str, String)]) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, width as u32, height as u32);
-    encoder.set_color(png::ColorType::Rgba);
+    // Without a transparent pixel a quarter of the bytes says nothing.
+    let opaque = rgba.chunks_exact(4).all(|p| p[3] == 255);
+    let rgb: Vec<u8> = match opaque {
+        true => rgba
+            .chunks_exact(4)
+            .flat_map(|p| [p[0], p[1], p[2]])
+            .collect(),
+        false => Vec::new(),
+    };
+    let (kind, pixels) = match opaque {
+        true => (png::ColorType::Rgb, &rgb[..]),
+        false => (png::ColorType::Rgba, rgba),
+    };
+    encoder.set_color(kind);
     encoder.set_depth(png::BitDepth::Eight);
     for (keyword, text) in texts {
         encoder
@@ -43,7 +56,7 @@ pub fn png(width: usize, height: usize, rgba: &[u8], texts: &[(&str, String)]) -
             .ok()?;
     }
     let mut writer = encoder.write_header().ok()?;
-    writer.write_image_data(rgba).ok()?;
+    writer.write_image_data(pixels).ok()?;
     writer.finish().ok()?;
     Some(bytes)
 }
