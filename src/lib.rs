@@ -22,6 +22,7 @@
 //! | [`nn`] | layers, U-Net, the networks of the discriminators (burn) |
 //! | [`model`] | model folder: card + weights, the shipped models |
 //! | [`train`] | datasets -> models |
+//! | [`study`] | small experiments on worlds with known statistics, each from its file to its page |
 //! | [`metrics`] | what a rollout is judged by, one file a family |
 //! | [`data`] | NetCDF in and out, normalisation, splits, augmentation, pairs |
 //! | [`sim`] | the Navier-Stokes solver |
@@ -95,4 +96,5 @@ pub mod render;
 pub mod report;
 pub mod rollout;
 pub mod sim;
+pub mod study;
 pub mod train;

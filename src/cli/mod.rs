@@ -11,6 +11,7 @@ pub mod models;
 pub mod progress;
 pub mod rollout;
 pub mod simulate;
+pub mod study;
 pub mod sweep;
 pub mod train;
 pub mod window;
@@ -60,6 +61,8 @@ pub enum Command {
     Step(simulate::StepArgs),
     /// Make a rollout for each combination of settings, judge them, and find the best
     Sweep(sweep::SweepArgs),
+    /// Make a study: a small experiment with a known answer, from its file to its page
+    Study(study::StudyArgs),
     /// Judge a run of daily rain against recorded days
     Compare(compare::CompareArgs),
     /// Forecast from recorded days with an ensemble, and score it
@@ -125,6 +128,7 @@ fn run(cli: Cli) -> Result<u8> {
         Some(Command::Devices(args)) => devices::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Sweep(args)) => sweep::run(&args),
+        Some(Command::Study(args)) => study::run(&args),
         Some(Command::Train(TrainCommand::Denoiser(args))) => {
             train::run(train::Target::Denoiser, &args)
         }

@@ -39,6 +39,18 @@ pub enum Part {
     Validation,
 }
 
+/// Which symmetries training draws from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Symmetries {
+    /// Shifts, quarter turns and the mirror image with its change of sign.
+    #[default]
+    All,
+    /// Shifts alone: a world with a direction.
+    Shifts,
+    /// None.
+    None,
+}
+
 /// What a draw is for: the member number of its noise key. Trainers draw their own numbers with small ones.
 #[derive(Debug, Clone, Copy)]
 #[repr(u32)]
@@ -66,6 +78,7 @@ pub struct Dataset {
     seasons: Option<Vec<f32>>,
     /// Two harmonics of the year in every cell, `[4][ny][nx]`, over the training days; with `seasons` only.
     cycle: Vec<f32>,
+    symmetries: Symmetries,
 }
 
 impl Dataset {
@@ -119,6 +132,7 @@ impl Dataset {
             normalisation,
             seasons: None,
             cycle: Vec::new(),
+            symmetries: Symmetries::All,
         })
     }
 
@@ -166,7 +180,15 @@ impl Dataset {
             normalisation: Normalisation { scale: 1.0 },
             seasons: Some(seasons),
             cycle,
+            symmetries: Symmetries::None,
         })
+    }
+
+    /// The same data with other symmetries.
+    #[must_use]
+    pub fn with_symmetries(mut self, symmetries: Symmetries) -> Self {
+        self.symmetries = symmetries;
+        self
     }
 
     /// Two harmonics of the year in every cell over the training days, `[4][ny][nx]`, normalised
@@ -302,10 +324,17 @@ impl Dataset {
     }
 
     pub(super) fn symmetry(&self, augment: bool, u: [f64; 4]) -> Symmetry {
-        if augment && !self.is_globe() {
-            Symmetry::from_uniform(u, self.grid.ny, self.grid.nx)
-        } else {
-            Symmetry::default()
+        if !augment {
+            return Symmetry::default();
+        }
+        let all = Symmetry::from_uniform(u, self.grid.ny, self.grid.nx);
+        match self.symmetries {
+            Symmetries::All => all,
+            Symmetries::Shifts => Symmetry {
+                roll: all.roll,
+                ..Symmetry::default()
+            },
+            Symmetries::None => Symmetry::default(),
         }
     }
 

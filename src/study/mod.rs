@@ -1,0 +1,131 @@
+//! Studies: small experiments with a known answer, each made by one command.
+//!
+//! `eddyscope study NAME --out DIR` trains what it needs on a small world of known statistics, rolls it out, and writes
+//! `results.json`, a CSV of every table, figures as SVG and a page that says in words what the numbers say. The shipped
+//! studies stand in `models/studies`, each with the page that it made.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | [`config`] | a study's file: question, sizes, what is varied |
+//! | [`worlds`] | frames with known statistics |
+//! | [`lab`] | trains, calibrates, remembers what is finished |
+//! | [`roll`] | rollouts outside of the engine: any image model, any discriminator |
+//! | [`law`] | the Gaussian world: how far samples and gradients are from the exact ones |
+//! | [`kinds`] | the studies |
+//! | [`results`], [`figure`], [`page`] | tables and curves to files |
+
+pub mod config;
+pub mod figure;
+pub mod kinds;
+pub mod lab;
+pub mod law;
+pub mod page;
+pub mod results;
+pub mod roll;
+pub mod worlds;
+
+use std::path::Path;
+
+use crate::error::{Result, UserError};
+
+pub use config::StudyConfig;
+pub use lab::Lab;
+pub use results::Results;
+
+/// Why a study did not come to its end.
+#[derive(Debug)]
+pub enum Halt {
+    /// It was asked to stop; what is finished is kept.
+    Stopped,
+    /// It cannot go on.
+    Failed(UserError),
+}
+
+impl From<UserError> for Halt {
+    fn from(error: UserError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Result of something that may be stopped.
+pub type Outcome<T> = std::result::Result<T, Halt>;
+
+/// The shipped studies: name and text of the file.
+pub const SHIPPED: &[(&str, &str)] = &[
+    (
+        "wave",
+        include_str!("../../models/studies/wave.toml"),
+    ),
+    (
+        "gaussian",
+        include_str!("../../models/studies/gaussian.toml"),
+    ),
+];
+
+/// A study by its name among the shipped ones, or from a file. Returns its short name as well.
+///
+/// # Errors
+/// No such study, or a file that cannot be used.
+pub fn open(which: &str) -> Result<(String, StudyConfig)> {
+    if let Some((name, text)) = SHIPPED.iter().find(|(name, _)| *name == which) {
+        return Ok(((*name).to_owned(), StudyConfig::parse(text, name)?));
+    }
+    let path = Path::new(which);
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        let names: Vec<&str> = SHIPPED.iter().map(|(name, _)| *name).collect();
+        UserError::new(
+            format!("There is no study {which}"),
+            format!("it is none of the shipped ones, and as a file: {e}"),
+            format!("name a file, or one of: {}", names.join(", ")),
+        )
+    })?;
+    let name = path
+        .file_stem()
+        .map_or_else(|| "study".into(), |s| s.to_string_lossy().into_owned());
+    Ok((name, StudyConfig::parse(&text, which)?))
+}
+
+/// Makes a study from its file, taking from the laboratory's folder what is finished.
+///
+/// # Errors
+/// A stop, or something that cannot be made.
+pub fn run(config: &StudyConfig, lab: &Lab) -> Outcome<Results> {
+    config.validate()?;
+    let mut results = Results::new(&config.title, &config.question);
+    config.study.run(lab, &mut results)?;
+    Ok(results)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shipped_studies_are_read_and_unknown_ones_refused() {
+        for (name, _) in SHIPPED {
+            let (found, config) = open(name).unwrap();
+            assert_eq!(found, *name);
+            let text = toml::to_string(&config).unwrap();
+            assert_eq!(StudyConfig::parse(&text, name).unwrap(), config);
+        }
+        let error = open("no-such-study").unwrap_err();
+        assert!(error.remedy.contains("wave"), "{error}");
+    }
+
+    #[test]
+    fn files_with_unknown_or_impossible_values_are_refused() {
+        let text = SHIPPED[0].1;
+        for (from, to) in [
+            ("side = 32", "side = 30"),
+            ("side = 32", "size = 32"),
+            ("seed = ", "sede = "),
+            ("sampler_steps = ", "sampler_steps = 1 #"),
+            ("kind = \"travelling-wave\"", "kind = \"standing-wave\""),
+            ("speed = ", "speed = -"),
+        ] {
+            assert!(text.contains(from), "{from}");
+            let broken = text.replacen(from, to, 1);
+            assert!(StudyConfig::parse(&broken, "x").is_err(), "{to}");
+        }
+    }
+}

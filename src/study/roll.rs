@@ -1,0 +1,201 @@
+//! Rollouts outside of the engine: any image model, any discriminator, frames in normalised units.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::{Lab, Outcome};
+use crate::data::Dataset;
+use crate::data::dataset::Part;
+use crate::diffusion::sampler::{Sampler, StepContext};
+use crate::diffusion::{Context, Control, Denoise, Discriminate, to_vec};
+use crate::nn::HISTORY;
+use crate::random::{NoiseKey, Stream};
+use crate::rollout::settings::{GuidanceSettings, SamplerSettings};
+
+/// A frame whose rms exceeds this many times the data's has blown up.
+const BLOW_UP: f64 = 4.0;
+
+/// Frames of several members, `[member][frame][cell]`, normalised.
+pub type Ensemble = Vec<Vec<Vec<f32>>>;
+
+/// What makes the frames.
+#[derive(Clone, Copy)]
+pub enum Maker<'a> {
+    /// The image model, guided if there is a discriminator.
+    Sampled {
+        /// The image model.
+        denoiser: &'a dyn Denoise,
+        /// The discriminator, and the guidance strength.
+        guide: Option<(&'a dyn Discriminate, f32)>,
+    },
+    /// A tower and Gaussian noise, without diffusion.
+    Forecaster(&'a dyn Control),
+}
+
+/// A rollout.
+pub struct Rolled {
+    /// Its frames; those of a rollout that blew up end before that.
+    pub members: Ensemble,
+    /// The frame at which it blew up.
+    pub blow_up: Option<usize>,
+    /// Seconds that it took.
+    pub seconds: f64,
+}
+
+/// Last frames of `members` windows of the validation runs, newest first, and where each ends (run, frame).
+pub fn starts(data: &Dataset, members: usize, horizon: usize) -> Vec<((usize, usize), Vec<Vec<f32>>)> {
+    let runs = data.runs(Part::Validation);
+    let last = data.frames().saturating_sub(horizon + 1).max(HISTORY - 1);
+    (0..members)
+        .map(|i| {
+            let run = runs.start + i % runs.len().max(1);
+            let lap = i / runs.len().max(1);
+            let laps = members.div_ceil(runs.len().max(1)).max(1);
+            let end = HISTORY - 1 + (last - (HISTORY - 1)) * lap / laps;
+            let past = (0..HISTORY)
+                .map(|back| data.frame(run, end - back).unwrap_or(&[]).to_vec())
+                .collect();
+            ((run, end), past)
+        })
+        .collect()
+}
+
+/// `[rows, channels, n, n]`.
+pub fn tensor(values: Vec<f32>, channels: usize, n: usize, device: &Device) -> Tensor<4> {
+    let rows = values.len() / (channels * n * n).max(1);
+    Tensor::from_data(TensorData::new(values, [rows, channels, n, n]), device)
+}
+
+/// Standard normal noise of rows, `[rows, 1, n, n]`; the same for the same seed, frame and step.
+pub fn noise(seed: u64, rows: usize, frame: usize, step: usize, n: usize, device: &Device) -> Tensor<4> {
+    let values = (0..rows as u32)
+        .flat_map(|member| {
+            NoiseKey {
+                seed,
+                stream: Stream::Sampler,
+                member,
+                frame: frame as u32,
+                step: step as u16,
+            }
+            .normal_f32(n * n)
+        })
+        .collect();
+    tensor(values, 1, n, device)
+}
+
+/// One frame for every row from pure noise, `[rows, 1, n, n]`.
+#[allow(clippy::too_many_arguments)]
+pub fn sample(
+    denoiser: &dyn Denoise,
+    guide: Option<(&dyn Discriminate, f32)>,
+    history: &Tensor<4>,
+    m: usize,
+    settings: &SamplerSettings,
+    seed: u64,
+    frame: usize,
+) -> Tensor<4> {
+    let [rows, _, n, _] = history.dims();
+    let device = history.device();
+    let conditioned = guide.map(|(d, _)| d.condition(history, Context::history(m)));
+    let strength = guide.map_or(0.0, |(_, strength)| strength);
+    let guidance = GuidanceSettings {
+        strength,
+        history: m,
+        ..GuidanceSettings::default()
+    };
+    let strengths = vec![strength; rows];
+    let mut sampler = Sampler::new(settings, noise(seed, rows, frame, 0, n, &device), None);
+    while !sampler.is_done() {
+        sampler.step(&StepContext {
+            denoiser,
+            discriminator: conditioned.as_deref(),
+            guidance: &guidance,
+            strengths: &strengths,
+            noise: &|i| noise(seed, rows, frame, i + 1, n, &device),
+        });
+    }
+    sampler.state().clone()
+}
+
+impl Lab<'_> {
+    /// Rolls out from these histories (newest first).
+    ///
+    /// # Errors
+    /// A stop.
+    pub fn roll(
+        &self,
+        maker: Maker,
+        starts: &[((usize, usize), Vec<Vec<f32>>)],
+        m: usize,
+        frames: usize,
+    ) -> Outcome<Rolled> {
+        let begin = std::time::Instant::now();
+        let n = self.config.side;
+        let settings = self.config.sampler();
+        let mut history: Vec<Vec<Vec<f32>>> = starts.iter().map(|(_, past)| past.clone()).collect();
+        let mut members: Ensemble = vec![Vec::new(); starts.len()];
+        let mut blow_up = None;
+        for frame in 0..frames {
+            self.check()?;
+            (self.progress)("rollout", frame as f64 / frames.max(1) as f64);
+            let past = history.iter().flatten().flatten().copied().collect();
+            let past = tensor(past, HISTORY, n, &self.device);
+            let made = to_vec(match maker {
+                Maker::Sampled { denoiser, guide } => {
+                    sample(denoiser, guide, &past, m, &settings, self.seed, frame)
+                }
+                Maker::Forecaster(control) => control.forecast_with_noise(
+                    &past,
+                    Context::history(m),
+                    noise(self.seed, starts.len(), frame, 0, n, &self.device),
+                ),
+            });
+            let rms = |f: &[f32]| {
+                let sum: f64 = f.iter().map(|v| f64::from(*v).powi(2)).sum();
+                (sum / f.len().max(1) as f64).sqrt()
+            };
+            // The negation also catches what is not a number.
+            let fits = |f: &[f32]| rms(f) <= BLOW_UP * crate::data::dataset::NORMALISED_STD;
+            if !made.chunks_exact(n * n).all(fits) {
+                blow_up = Some(frame);
+                break;
+            }
+            let rows = made.chunks_exact(n * n).zip(&mut history).zip(&mut members);
+            for ((values, history), member) in rows {
+                history.insert(0, values.to_vec());
+                history.truncate(HISTORY);
+                member.push(values.to_vec());
+            }
+        }
+        Ok(Rolled {
+            members,
+            blow_up,
+            seconds: begin.elapsed().as_secs_f64(),
+        })
+    }
+}
+
+/// Views of an ensemble, as the metrics take them.
+pub fn views(members: &Ensemble) -> Vec<Vec<&[f32]>> {
+    members
+        .iter()
+        .map(|m| m.iter().map(|f| &f[..]).collect())
+        .collect()
+}
+
+/// The validation runs as an ensemble.
+pub fn truth(data: &Dataset) -> Ensemble {
+    data.runs(Part::Validation)
+        .map(|run| {
+            (0..data.frames())
+                .filter_map(|f| data.frame(run, f).map(<[f32]>::to_vec))
+                .collect()
+        })
+        .collect()
+}
+
+/// Standard deviation about zero of all values.
+pub fn std(members: &Ensemble) -> f64 {
+    let all = members.iter().flatten().flatten();
+    let count = all.clone().count().max(1) as f64;
+    (all.map(|v| f64::from(*v).powi(2)).sum::<f64>() / count).sqrt()
+}
