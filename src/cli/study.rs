@@ -95,7 +95,10 @@ pub fn run(args: &StudyArgs) -> Result<u8> {
             Ok(0)
         }
         Err(Halt::Stopped) => {
-            eprintln!("stopped; what is finished is in {}, the same command goes on", out.display());
+            eprintln!(
+                "stopped; what is finished is in {}, the same command goes on",
+                out.display()
+            );
             Ok(3)
         }
         Err(Halt::Failed(error)) => Err(error),

@@ -8,6 +8,7 @@ pub fn levels(settings: &SamplerSettings, sigma_max: f64) -> Vec<f64> {
     match settings.schedule {
         Schedule::Karras => noise_levels(n, lo, sigma_max, f64::from(settings.rho)),
         Schedule::Geometric => geometric_levels(n, lo, sigma_max),
+        Schedule::Cosine => cosine_levels(n, lo, sigma_max),
     }
 }
 
@@ -16,6 +17,17 @@ pub fn geometric_levels(n: usize, sigma_min: f64, sigma_max: f64) -> Vec<f64> {
     let last = (n.max(2) - 1) as f64;
     (0..n)
         .map(|i| sigma_max * (sigma_min / sigma_max).powf(i as f64 / last))
+        .chain(std::iter::once(0.0))
+        .collect()
+}
+
+/// `s_i = tan(a_i)`, `a_i` in equal steps from `arctan smax` to `arctan smin` for i = 0..n-1, then 0. In
+/// variance-preserving terms the signal is `cos a`, the noise `sin a`.
+pub fn cosine_levels(n: usize, sigma_min: f64, sigma_max: f64) -> Vec<f64> {
+    let (lo, hi) = (sigma_min.atan(), sigma_max.atan());
+    let last = (n.max(2) - 1) as f64;
+    (0..n)
+        .map(|i| (hi + i as f64 / last * (lo - hi)).tan())
         .chain(std::iter::once(0.0))
         .collect()
 }
@@ -60,6 +72,16 @@ mod tests {
         for (v, e) in s.iter().zip([100.0, 10.0, 1.0, 0.1, 0.01, 0.0]) {
             assert!((v - e).abs() < 1e-9, "{v} {e}");
         }
+    }
+
+    #[test]
+    fn cosine_levels_have_equal_angles() {
+        let s = cosine_levels(3, 0.01, 100.0);
+        let middle = (0.5 * (0.01f64.atan() + 100.0f64.atan())).tan();
+        for (v, e) in s.iter().zip([100.0, middle, 0.01, 0.0]) {
+            assert!((v - e).abs() < 1e-9 * e.max(1.0), "{v} {e}");
+        }
+        assert!((middle - 1.0).abs() < 1e-9);
     }
 
     #[test]

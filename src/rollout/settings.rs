@@ -25,6 +25,9 @@ pub enum Schedule {
     Geometric,
     /// Karras et al. 2022, equation 5, with curvature `rho`: more levels at low noise.
     Karras,
+    /// Equal steps of `arctan sigma`: the cosine schedule of variance-preserving diffusion (Nichol and Dhariwal 2021), in
+    /// the noise levels used here. Nearly all levels lie around 1.
+    Cosine,
 }
 
 /// Which discriminator guides.

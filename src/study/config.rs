@@ -8,9 +8,7 @@ use crate::data::pairs::PairSettings;
 use crate::error::{Result, UserError};
 use crate::nn::{EncoderConfig, HistoryTower, Padding, Skips, UNetConfig};
 use crate::rollout::settings::SamplerSettings;
-use crate::train::config::{
-    DenoiserTraining, EncoderTraining, NoiseLaw, TowerTraining,
-};
+use crate::train::config::{DenoiserTraining, EncoderTraining, NoiseLaw, TowerTraining};
 
 /// The whole file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -103,6 +101,8 @@ impl LabConfig {
             anomalies: false,
             keep: Default::default(),
             spread_weight: 0.1,
+            departure: Default::default(),
+            season_shift: Default::default(),
             network: self.network(HistoryTower::in_channels(false), 0),
         }
     }
@@ -151,7 +151,7 @@ impl LabConfig {
         let d = self.data;
         let fits = [
             (
-                (8..=128).contains(&self.side) && self.side % divisor.max(1) == 0,
+                (8..=128).contains(&self.side) && self.side.is_multiple_of(divisor.max(1)),
                 "lab.side lies between 8 and 128, and the networks can halve it often enough",
             ),
             (

@@ -29,7 +29,10 @@ pub fn svg(name: &str, results: &Results) -> Option<String> {
         if styles.contains_key(curve.name.as_str()) {
             continue;
         }
-        let made = legend.iter().filter(|(_, s): &&(String, Style)| s.color != INK).count();
+        let made = legend
+            .iter()
+            .filter(|(_, s): &&(String, Style)| s.color != INK)
+            .count();
         let (color, dash, marker) = match curve.truth {
             true => (INK, &[][..], Marker::None),
             false => LOOKS[made % LOOKS.len()],
@@ -76,7 +79,11 @@ fn chart(plot: &Plot, styles: &BTreeMap<&str, Style>) -> Chart {
         let Some(style) = styles.get(curve.name.as_str()) else {
             continue;
         };
-        let points = curve.points.iter().copied().filter(|p| p.iter().all(|v| v.is_finite()));
+        let points = curve
+            .points
+            .iter()
+            .copied()
+            .filter(|p| p.iter().all(|v| v.is_finite()));
         chart = chart.with(Layer::Line {
             points: points.collect(),
             style: *style,

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use super::config::LabConfig;
 use super::worlds::{Amount, World};
 use super::{Halt, Outcome};
-use crate::data::Dataset;
 use crate::data::pairs::PairSettings;
+use crate::data::{Dataset, Normalisation};
 use crate::diffusion::Denoise;
 use crate::diffusion::two_tower::TwoTower;
 use crate::error::{Result, UserError};
@@ -86,7 +86,11 @@ impl Lab<'_> {
     /// # Errors
     /// [`Halt::Stopped`].
     pub fn check(&self) -> Outcome<()> {
-        if (self.stop)() { Err(Halt::Stopped) } else { Ok(()) }
+        if (self.stop)() {
+            Err(Halt::Stopped)
+        } else {
+            Ok(())
+        }
     }
 
     /// The frames of a world.
@@ -94,23 +98,34 @@ impl Lab<'_> {
     /// # Errors
     /// A stop, or a world that cannot be made.
     pub fn data(&self, world: &World) -> Outcome<Dataset> {
-        self.data_of(world, self.config.data, self.seed)
+        self.data_of(world, self.config.data, self.seed, None)
     }
 
-    /// As [`Self::data`], another amount or seed.
+    /// As [`Self::data`], another amount, seed or scale.
     ///
     /// # Errors
     /// As [`Self::data`].
-    pub fn data_of(&self, world: &World, amount: Amount, seed: u64) -> Outcome<Dataset> {
+    pub fn data_of(
+        &self,
+        world: &World,
+        amount: Amount,
+        seed: u64,
+        scale: Option<Normalisation>,
+    ) -> Outcome<Dataset> {
         (self.progress)(&format!("frames of {}", world.name()), 0.0);
-        world.dataset(self.config.side, amount, seed, self.stop)
+        world.dataset(self.config.side, amount, seed, scale, self.stop)
     }
 
     /// The image model of some frames. `about` is what the frames depend on.
     ///
     /// # Errors
     /// A stop, or a training that failed.
-    pub fn denoiser(&self, name: &str, data: &Dataset, about: &Value) -> Outcome<Trained<Denoiser>> {
+    pub fn denoiser(
+        &self,
+        name: &str,
+        data: &Dataset,
+        about: &Value,
+    ) -> Outcome<Trained<Denoiser>> {
         let training = self.config.denoiser(self.seed);
         let divisor = training.network.divisor();
         let recipe = json!({ "training": training, "data": about });
@@ -122,7 +137,12 @@ impl Lab<'_> {
     ///
     /// # Errors
     /// As [`Self::denoiser`].
-    pub fn tower(&self, name: &str, data: &Dataset, about: &Value) -> Outcome<Trained<HistoryTower>> {
+    pub fn tower(
+        &self,
+        name: &str,
+        data: &Dataset,
+        about: &Value,
+    ) -> Outcome<Trained<HistoryTower>> {
         let training: TowerTraining = self.config.tower(self.seed);
         let divisor = training.network.divisor();
         let recipe = json!({ "training": training, "data": about });
@@ -190,6 +210,7 @@ impl Lab<'_> {
                     steps,
                     seed: self.seed,
                     out: &folder,
+                    init: None,
                     resume,
                     device: self.device.clone(),
                     log_every: (steps / 4).max(1),
@@ -277,7 +298,8 @@ impl Lab<'_> {
         make: impl FnOnce() -> Outcome<T>,
     ) -> Outcome<T> {
         let file = self.out.join("measured").join(format!("{name}.json"));
-        let recipe = json!({ "seed": self.seed, "quick": self.quick, "lab": self.config, "is": recipe });
+        let recipe =
+            json!({ "seed": self.seed, "quick": self.quick, "lab": self.config, "is": recipe });
         if let Some(found) = kept(&file, &recipe) {
             return Ok(found);
         }

@@ -85,10 +85,7 @@ pub fn windows(lab: &Lab, data: &Dataset, rows: usize) -> (Tensor<4>, Tensor<4>)
         n,
         &lab.device,
     );
-    (
-        all.clone().narrow(1, 1, HISTORY),
-        all.narrow(1, 0, 1),
-    )
+    (all.clone().narrow(1, 1, HISTORY), all.narrow(1, 0, 1))
 }
 
 /// The law of samples at each strength. Each of `rows` histories gets one sample, `batches` times.
@@ -155,8 +152,8 @@ impl Sums {
     fn error(&self, world: &GaussianWorld, strength: f64) -> LawError {
         let spare = world.innovation();
         let (mut error, mut exact, mut slopes, mut powers, mut spread) = (0.0, 0.0, 0.0, 0.0, 0.0);
-        for g in 0..self.count.len() {
-            let (c, phi, s) = (world.power[g], f64::from(world.phi[g]), f64::from(spare[g]));
+        for (g, s) in spare.into_iter().enumerate() {
+            let (c, phi, s) = (world.power[g], f64::from(world.phi[g]), f64::from(s));
             if c <= DEAD || self.hh[g] <= 0.0 {
                 continue;
             }
@@ -201,7 +198,14 @@ pub fn gradients(
     for (i, &sigma) in sigmas.iter().enumerate() {
         lab.check()?;
         (lab.progress)("gradients", i as f64 / sigmas.len().max(1) as f64);
-        let z = noise(lab.seed ^ DRAWS, rows, 0x100 + i, 0, lab.config.side, &lab.device);
+        let z = noise(
+            lab.seed ^ DRAWS,
+            rows,
+            0x100 + i,
+            0,
+            lab.config.side,
+            &lab.device,
+        );
         let x = next.clone() + z.mul_scalar(sigma as f32);
         let denoised = world.denoise(&x, sigma);
         let e = to_vec(exact.judge(&x, sigma, &denoised).shift);
@@ -211,7 +215,10 @@ pub fn gradients(
             None => judged.shift,
         });
         let dot = |a: &[f32], b: &[f32]| -> f64 {
-            a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+            a.iter()
+                .zip(b)
+                .map(|(a, b)| f64::from(*a) * f64::from(*b))
+                .sum()
         };
         let (el, ee, ll) = (dot(&e, &l), dot(&e, &e), dot(&l, &l));
         let cosine = el / (ee * ll).sqrt();

@@ -10,6 +10,7 @@
 //! | [`worlds`] | frames with known statistics |
 //! | [`lab`] | trains, calibrates, remembers what is finished |
 //! | [`roll`] | rollouts outside of the engine: any image model, any discriminator |
+//! | [`vp`] | variance-preserving diffusion, for comparison |
 //! | [`law`] | the Gaussian world: how far samples and gradients are from the exact ones |
 //! | [`kinds`] | the studies |
 //! | [`results`], [`figure`], [`page`] | tables and curves to files |
@@ -22,6 +23,7 @@ pub mod law;
 pub mod page;
 pub mod results;
 pub mod roll;
+pub mod vp;
 pub mod worlds;
 
 use std::path::Path;
@@ -52,13 +54,30 @@ pub type Outcome<T> = std::result::Result<T, Halt>;
 
 /// The shipped studies: name and text of the file.
 pub const SHIPPED: &[(&str, &str)] = &[
-    (
-        "wave",
-        include_str!("../../models/studies/wave.toml"),
-    ),
+    ("wave", include_str!("../../models/studies/wave.toml")),
     (
         "gaussian",
         include_str!("../../models/studies/gaussian.toml"),
+    ),
+    (
+        "negatives",
+        include_str!("../../models/studies/negatives.toml"),
+    ),
+    (
+        "overfitting",
+        include_str!("../../models/studies/overfitting.toml"),
+    ),
+    (
+        "character",
+        include_str!("../../models/studies/character.toml"),
+    ),
+    (
+        "discriminators",
+        include_str!("../../models/studies/discriminators.toml"),
+    ),
+    (
+        "schedules",
+        include_str!("../../models/studies/schedules.toml"),
     ),
 ];
 

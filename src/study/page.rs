@@ -53,7 +53,10 @@ pub fn markdown(
     quick: bool,
     figure: bool,
 ) -> String {
-    let mut page = format!("# {}\n\n{}\n\n## What was found\n\n", results.title, results.question);
+    let mut page = format!(
+        "# {}\n\n{}\n\n## What was found\n\n",
+        results.title, results.question
+    );
     if quick {
         page.push_str("A quick look: a twelfth of the training, few and short rollouts.\n\n");
     }
@@ -64,7 +67,13 @@ pub fn markdown(
         let _ = writeln!(page, "\n![{}]({name}.svg)", results.title);
     }
     for table in &results.tables {
-        let _ = write!(page, "\n## {}\n\n{}\n\n{}", heading(&table.name), table.caption, table.markdown());
+        let _ = write!(
+            page,
+            "\n## {}\n\n{}\n\n{}",
+            heading(&table.name),
+            table.caption,
+            table.markdown()
+        );
     }
     if !results.trainings.is_empty() {
         page.push_str("\n## Trainings\n\n| network | parameters | steps | seconds | validation loss |\n|---|---|---|---|---|\n");
@@ -98,5 +107,9 @@ pub fn markdown(
 fn heading(name: &str) -> String {
     let mut letters = name.chars();
     let first = letters.next().map(|c| c.to_uppercase().to_string());
-    format!("{}{}", first.unwrap_or_default(), letters.as_str().replace('-', " "))
+    format!(
+        "{}{}",
+        first.unwrap_or_default(),
+        letters.as_str().replace('-', " ")
+    )
 }

@@ -162,7 +162,12 @@ impl Table {
             true => format!("\"{}\"", text.replace('"', "\"\"")),
             false => text.to_owned(),
         };
-        let mut out = self.columns.iter().map(|c| quote(c)).collect::<Vec<_>>().join(",");
+        let mut out = self
+            .columns
+            .iter()
+            .map(|c| quote(c))
+            .collect::<Vec<_>>()
+            .join(",");
         out.push('\n');
         for row in &self.rows {
             let cells: Vec<String> = row
@@ -181,7 +186,11 @@ impl Table {
 
     /// The table as Markdown, numbers with three significant digits.
     pub fn markdown(&self) -> String {
-        let mut out = format!("| {} |\n|{}\n", self.columns.join(" | "), "---|".repeat(self.columns.len()));
+        let mut out = format!(
+            "| {} |\n|{}\n",
+            self.columns.join(" | "),
+            "---|".repeat(self.columns.len())
+        );
         for row in &self.rows {
             let cells: Vec<String> = row
                 .iter()

@@ -17,6 +17,9 @@ const BLOW_UP: f64 = 4.0;
 /// Frames of several members, `[member][frame][cell]`, normalised.
 pub type Ensemble = Vec<Vec<Vec<f32>>>;
 
+/// Where a member starts: run and frame of its last frame, and the last frames, newest first.
+pub type Start = ((usize, usize), Vec<Vec<f32>>);
+
 /// What makes the frames.
 #[derive(Clone, Copy)]
 pub enum Maker<'a> {
@@ -42,7 +45,7 @@ pub struct Rolled {
 }
 
 /// Last frames of `members` windows of the validation runs, newest first, and where each ends (run, frame).
-pub fn starts(data: &Dataset, members: usize, horizon: usize) -> Vec<((usize, usize), Vec<Vec<f32>>)> {
+pub fn starts(data: &Dataset, members: usize, horizon: usize) -> Vec<Start> {
     let runs = data.runs(Part::Validation);
     let last = data.frames().saturating_sub(horizon + 1).max(HISTORY - 1);
     (0..members)
@@ -66,7 +69,14 @@ pub fn tensor(values: Vec<f32>, channels: usize, n: usize, device: &Device) -> T
 }
 
 /// Standard normal noise of rows, `[rows, 1, n, n]`; the same for the same seed, frame and step.
-pub fn noise(seed: u64, rows: usize, frame: usize, step: usize, n: usize, device: &Device) -> Tensor<4> {
+pub fn noise(
+    seed: u64,
+    rows: usize,
+    frame: usize,
+    step: usize,
+    n: usize,
+    device: &Device,
+) -> Tensor<4> {
     let values = (0..rows as u32)
         .flat_map(|member| {
             NoiseKey {
@@ -121,16 +131,24 @@ impl Lab<'_> {
     ///
     /// # Errors
     /// A stop.
-    pub fn roll(
+    pub fn roll(&self, maker: Maker, starts: &[Start], m: usize, frames: usize) -> Outcome<Rolled> {
+        self.roll_with(maker, starts, m, frames, &self.config.sampler())
+    }
+
+    /// As [`Self::roll`], with another sampler.
+    ///
+    /// # Errors
+    /// A stop.
+    pub fn roll_with(
         &self,
         maker: Maker,
-        starts: &[((usize, usize), Vec<Vec<f32>>)],
+        starts: &[Start],
         m: usize,
         frames: usize,
+        settings: &SamplerSettings,
     ) -> Outcome<Rolled> {
         let begin = std::time::Instant::now();
         let n = self.config.side;
-        let settings = self.config.sampler();
         let mut history: Vec<Vec<Vec<f32>>> = starts.iter().map(|(_, past)| past.clone()).collect();
         let mut members: Ensemble = vec![Vec::new(); starts.len()];
         let mut blow_up = None;
@@ -141,7 +159,7 @@ impl Lab<'_> {
             let past = tensor(past, HISTORY, n, &self.device);
             let made = to_vec(match maker {
                 Maker::Sampled { denoiser, guide } => {
-                    sample(denoiser, guide, &past, m, &settings, self.seed, frame)
+                    sample(denoiser, guide, &past, m, settings, self.seed, frame)
                 }
                 Maker::Forecaster(control) => control.forecast_with_noise(
                     &past,

@@ -84,7 +84,8 @@ impl Bench<'_> {
             true => (self.histories.min(8), 1),
             false => (self.histories, self.draws),
         };
-        let recipe = json!({ "about": self.about, "strengths": strengths, "rows": rows, "draws": draws });
+        let recipe =
+            json!({ "about": self.about, "strengths": strengths, "rows": rows, "draws": draws });
         let laws = lab.once(&format!("law-{name}"), &recipe, || {
             law_errors(lab, self.world, guide, self.data, strengths, (rows, draws))
         })?;
@@ -109,7 +110,8 @@ impl Bench<'_> {
     ) -> Outcome<Rollout> {
         let lab = self.lab;
         let (members, frames) = lab.rollout(size.0, size.1);
-        let recipe = json!({ "about": self.about, "strength": strength, "size": [members, frames] });
+        let recipe =
+            json!({ "about": self.about, "strength": strength, "size": [members, frames] });
         lab.once(&format!("rollout-{name}"), &recipe, || {
             let maker = Maker::Sampled {
                 denoiser: self.world,
@@ -211,7 +213,11 @@ impl Study {
         for (name, guide, strengths) in guides {
             let measured = bench.measure(name, guide, strengths, &self.sigmas)?;
             let mut at = vec![1.0];
-            at.extend(best(&measured.laws).map(|b| b.strength).filter(|s| *s != 1.0));
+            at.extend(
+                best(&measured.laws)
+                    .map(|b| b.strength)
+                    .filter(|s| *s != 1.0),
+            );
             for strength in at {
                 let r = bench.roll(
                     &format!("{name}-{strength}"),
@@ -225,7 +231,9 @@ impl Study {
                     r.lag1.into(),
                     r.acf_error.into(),
                     r.std_ratio.into(),
-                    r.blow_up.map_or_else(|| "-".to_owned(), |f| (f + 1).to_string()).into(),
+                    r.blow_up
+                        .map_or_else(|| "-".to_owned(), |f| (f + 1).to_string())
+                        .into(),
                 ]);
             }
             all.push(measured);

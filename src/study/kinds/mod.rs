@@ -1,6 +1,11 @@
 //! The studies, one file each.
 
+pub mod character;
+pub mod discriminators;
 pub mod gaussian;
+pub mod negatives;
+pub mod overfitting;
+pub mod schedules;
 pub mod wave;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +22,16 @@ pub enum Kind {
     TravellingWave(wave::Study),
     /// The Gaussian world: learned against exact discriminator.
     GaussianWorld(gaussian::Study),
+    /// Which false successors to learn from.
+    Negatives(negatives::Study),
+    /// Whether the discriminator learns its frames by heart.
+    Overfitting(overfitting::Study),
+    /// Data of other temporal character.
+    Character(character::Study),
+    /// The paper's encoder beside the two-tower discriminator.
+    Discriminators(discriminators::Study),
+    /// Other noise schedules.
+    Schedules(schedules::Study),
 }
 
 impl Kind {
@@ -28,6 +43,11 @@ impl Kind {
         match self {
             Self::TravellingWave(s) => s.validate(),
             Self::GaussianWorld(s) => s.validate(),
+            Self::Negatives(s) => s.validate(),
+            Self::Overfitting(s) => s.validate(),
+            Self::Character(s) => s.validate(),
+            Self::Discriminators(s) => s.validate(),
+            Self::Schedules(s) => s.validate(),
         }
     }
 
@@ -39,6 +59,11 @@ impl Kind {
         match self {
             Self::TravellingWave(s) => s.run(lab, results),
             Self::GaussianWorld(s) => s.run(lab, results),
+            Self::Negatives(s) => s.run(lab, results),
+            Self::Overfitting(s) => s.run(lab, results),
+            Self::Character(s) => s.run(lab, results),
+            Self::Discriminators(s) => s.run(lab, results),
+            Self::Schedules(s) => s.run(lab, results),
         }
     }
 }

@@ -81,7 +81,10 @@ impl Study {
         )?;
         refuse(
             self.sigmas.iter().all(|s| s.is_finite() && *s > 0.0)
-                && self.encoder_strengths.iter().all(|s| s.is_finite() && *s >= 0.0),
+                && self
+                    .encoder_strengths
+                    .iter()
+                    .all(|s| s.is_finite() && *s >= 0.0),
             "study.sigmas are above 0, study.encoder_strengths not below",
         )
     }
@@ -174,7 +177,9 @@ impl Study {
                     t.right_way.into(),
                     t.amplitude.into(),
                     t.off_wave.into(),
-                    t.blow_up.map_or_else(|| "-".to_owned(), |f| (f + 1).to_string()).into(),
+                    t.blow_up
+                        .map_or_else(|| "-".to_owned(), |f| (f + 1).to_string())
+                        .into(),
                 ]);
             };
             let free = bench.measure("unconditional", None, 0)?;
@@ -190,7 +195,10 @@ impl Study {
                     let name = format!("encoder-{strength}-m{m}");
                     let t = bench.measure(&name, Some((guide, strength)), m)?;
                     add(&format!("encoder, lambda {strength}"), Some(m), &t);
-                    if best.as_ref().is_none_or(|(_, b)| bench.miss(&t) < bench.miss(b)) {
+                    if best
+                        .as_ref()
+                        .is_none_or(|(_, b)| bench.miss(&t) < bench.miss(b))
+                    {
                         best = Some((strength, t));
                     }
                 }
@@ -244,7 +252,11 @@ impl Bench<'_> {
         let off = (t.speed / self.wave.speed - 1.0).abs()
             + (1.0 - t.steadiness)
             + (t.amplitude - 1.0).abs();
-        if off.is_finite() && t.blow_up.is_none() { off } else { f64::INFINITY }
+        if off.is_finite() && t.blow_up.is_none() {
+            off
+        } else {
+            f64::INFINITY
+        }
     }
 
     fn measure(
@@ -403,7 +415,10 @@ impl Found {
                 Ways::Both => "Where waves go both ways",
             };
             for (_, m, t) in self.two_tower.iter().filter(|(w, ..)| *w == ways) {
-                out.push(format!("{of}, two-tower at lambda 1 and m = {m} {}.", verdict(t, speed)));
+                out.push(format!(
+                    "{of}, two-tower at lambda 1 and m = {m} {}.",
+                    verdict(t, speed)
+                ));
             }
             for (_, m, strength, t) in self.encoder.iter().filter(|(w, ..)| *w == ways) {
                 out.push(format!(
@@ -455,7 +470,11 @@ fn verdict(t: &Measured, speed: f64) -> String {
     let right = (t.speed / speed - 1.0).abs() < 0.1 && t.steadiness > 0.9;
     format!(
         "{} speed and way: {} cells a frame ({speed}), steadiness {}, {} % of the steps the right way, amplitude {}",
-        if right { "recovers" } else { "does not recover" },
+        if right {
+            "recovers"
+        } else {
+            "does not recover"
+        },
         short(t.speed),
         short(t.steadiness),
         percent(t.right_way),

@@ -118,8 +118,8 @@ impl World {
         Ok(series)
     }
 
-    /// The same, normalised and split for training. The Gaussian world keeps its own scale, in which its exact networks
-    /// are written.
+    /// The same, normalised and split for training. The scale is that of the training runs, or is given;
+    /// the Gaussian world keeps its own, in which its exact networks are written.
     ///
     /// # Errors
     /// As [`Self::series`], or runs that cannot be split.
@@ -128,10 +128,14 @@ impl World {
         n: usize,
         amount: Amount,
         seed: u64,
+        scale: Option<Normalisation>,
         stop: &(dyn Fn() -> bool + Sync),
     ) -> Outcome<Dataset> {
         let series = self.series(n, amount, seed, stop)?;
-        let scale = matches!(self, Self::Gaussian).then_some(Normalisation { scale: 1.0 });
+        let scale = match self {
+            Self::Gaussian => Some(Normalisation { scale: 1.0 }),
+            _ => scale,
+        };
         let data = Dataset::new(series, amount.validation_runs, scale, seed)?;
         Ok(data.with_symmetries(self.symmetries()))
     }

@@ -116,7 +116,11 @@ pub fn acf_of_size(members: &[Vec<Vec<f32>>], max: usize) -> Vec<f64> {
             let (mut sum, mut pairs) = (0.0, 0.0);
             for frames in members {
                 for (now, later) in frames.iter().zip(frames.iter().skip(lag)) {
-                    sum += now.iter().zip(later).map(|(a, b)| off(a) * off(b)).sum::<f64>();
+                    sum += now
+                        .iter()
+                        .zip(later)
+                        .map(|(a, b)| off(a) * off(b))
+                        .sum::<f64>();
                     pairs += now.len() as f64;
                 }
             }
@@ -148,7 +152,11 @@ mod tests {
         let views = members(&series);
         let all: Vec<&[f32]> = views.iter().flatten().copied().collect();
         let found = kurtosis(&all).unwrap();
-        assert!((found / law.kurtosis() - 1.0).abs() < 0.06, "{found} {}", law.kurtosis());
+        assert!(
+            (found / law.kurtosis() - 1.0).abs() < 0.06,
+            "{found} {}",
+            law.kurtosis()
+        );
         let plain = pooled_acf(&views, 3).unwrap();
         assert!(plain[1].abs() < 0.01 && plain[2].abs() < 0.01, "{plain:?}");
         let owned: Vec<Vec<Vec<f32>>> = views
@@ -169,7 +177,9 @@ mod tests {
         for t in 0..40 {
             let w = smooth(&noise(1, 0, t, 0, n * n), n, 2.0);
             power += w.iter().map(|v| v * v).sum::<f64>();
-            product += (0..n * n).map(|i| w[i] * w[(i / n) * n + (i + 2) % n]).sum::<f64>();
+            product += (0..n * n)
+                .map(|i| w[i] * w[(i / n) * n + (i + 2) % n])
+                .sum::<f64>();
         }
         let count = (40 * n * n) as f64;
         assert!((power / count - 1.0).abs() < 0.12, "{}", power / count);

@@ -92,7 +92,11 @@ pub fn coefficient(frame: &[f32], n: usize, wavenumber: usize) -> ([f64; 2], f64
     let (re, im) = (re * scale, im * scale);
     let wave = 0.5 * (re * re + im * im);
     let power = power / frame.len().max(1) as f64;
-    let off = if power > 0.0 { 1.0 - wave / power } else { f64::NAN };
+    let off = if power > 0.0 {
+        1.0 - wave / power
+    } else {
+        f64::NAN
+    };
     ([re, im], off.max(0.0))
 }
 
@@ -167,7 +171,9 @@ mod tests {
 
     #[test]
     fn a_field_without_the_wave_is_off_it() {
-        let frame: Vec<f32> = (0..256).map(|i| if i % 2 == 0 { 1.0 } else { -1.0 }).collect();
+        let frame: Vec<f32> = (0..256)
+            .map(|i| if i % 2 == 0 { 1.0 } else { -1.0 })
+            .collect();
         let (c, off) = coefficient(&frame, 16, 2);
         assert!(c[0].abs() < 1e-9 && c[1].abs() < 1e-9 && (off - 1.0).abs() < 1e-9);
         assert!(travel(&[frame], 16, 2, 1.0).is_none());

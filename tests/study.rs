@@ -1,0 +1,108 @@
+//! Studies from the command line: a tiny one from its file to its page, stopped, taken up again and refused.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+use assert_cmd::Command;
+
+/// A study of a few training steps on a tiny grid.
+fn tiny(name: &str, into: &Path) -> std::path::PathBuf {
+    let text = std::fs::read_to_string(format!("models/studies/{name}.toml")).unwrap();
+    let mut table: toml::Table = toml::from_str(&text).unwrap();
+    let lab = table["lab"].as_table_mut().unwrap();
+    for key in ["denoiser_steps", "tower_steps", "encoder_steps"] {
+        lab.insert(key.into(), 6.into());
+    }
+    for (key, value) in [
+        ("side", 8),
+        ("batch", 4),
+        ("sampler_steps", 4),
+        ("embedding", 8),
+    ] {
+        lab.insert(key.into(), value.into());
+    }
+    lab.insert(
+        "channels".into(),
+        toml::Value::Array(vec![8.into(), 8.into()]),
+    );
+    let data: toml::Table = toml::from_str("runs = 4\nvalidation_runs = 2\nframes = 16").unwrap();
+    lab.insert("data".into(), data.into());
+    let study = table["study"].as_table_mut().unwrap();
+    for (key, value) in [
+        ("members", 2),
+        ("frames", 12),
+        ("histories", 2),
+        ("draws", 1),
+    ] {
+        if study.get(key).is_some_and(toml::Value::is_integer) {
+            study.insert(key.into(), value.into());
+        }
+    }
+    let file = into.join(format!("{name}.toml"));
+    std::fs::write(&file, toml::to_string(&table).unwrap()).unwrap();
+    file
+}
+
+fn study(args: &[&str]) -> assert_cmd::assert::Assert {
+    Command::cargo_bin("eddyscope")
+        .unwrap()
+        .arg("study")
+        .args(args)
+        .assert()
+}
+
+#[test]
+fn a_study_writes_its_page_and_the_same_numbers_again() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["wave", "gaussian"] {
+        let file = tiny(name, folder.path());
+        let out = folder.path().join(name);
+        let args = [
+            file.to_str().unwrap(),
+            "--device",
+            "cpu",
+            "--out",
+            out.to_str().unwrap(),
+        ];
+        let begin = std::time::Instant::now();
+        study(&args).success();
+        let first = begin.elapsed();
+        let read = |file: &str| std::fs::read_to_string(out.join(file)).unwrap();
+        let page = read(&format!("{name}.md"));
+        assert!(
+            page.contains("## What was found") && page.contains("| network |"),
+            "{page}"
+        );
+        let json: serde_json::Value = serde_json::from_str(&read("results.json")).unwrap();
+        let findings = json["results"]["findings"].as_array().unwrap();
+        assert!(!findings.is_empty());
+        assert!(findings.iter().all(|f| page.contains(f.as_str().unwrap())));
+        assert!(read(&format!("{name}.svg")).starts_with("<svg"));
+        assert!(read("rollouts.csv").lines().count() > 2);
+
+        // Taken up again: nothing is trained, the page is the same.
+        let begin = std::time::Instant::now();
+        study(&args).success();
+        assert!(begin.elapsed() < first, "{:?} {first:?}", begin.elapsed());
+        assert_eq!(read(&format!("{name}.md")), page);
+        // Other folder, same seed: the same numbers.
+        let other = folder.path().join(format!("{name}-again"));
+        let again = [args[0], "--device", "cpu", "--out", other.to_str().unwrap()];
+        study(&again).success();
+        assert_eq!(
+            std::fs::read_to_string(other.join("rollouts.csv")).unwrap(),
+            read("rollouts.csv")
+        );
+    }
+}
+
+#[test]
+fn shipped_studies_are_listed_and_unknown_ones_refused() {
+    let list = study(&["--list"]).success();
+    let text = String::from_utf8_lossy(&list.get_output().stdout).into_owned();
+    assert!(text.contains("wave") && text.contains("gaussian"), "{text}");
+    let error = study(&["no-such-study"]).code(2);
+    let text = String::from_utf8_lossy(&error.get_output().stderr).into_owned();
+    assert!(text.contains("remedy") && text.contains("wave"), "{text}");
+}
