@@ -262,25 +262,20 @@ impl Study {
             ));
         }
         if m.name != "exact" {
-            let (lo, hi) = m
-                .gradients
-                .iter()
-                .filter(|g| g.strength.is_finite())
-                .fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), g| {
-                    (lo.min(g.strength), hi.max(g.strength))
-                });
-            let cosines: Vec<f64> = m.gradients.iter().map(|g| g.cosine).collect();
-            let worst = cosines.iter().copied().fold(f64::INFINITY, f64::min);
-            let top = cosines.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            out.push(format!(
-                "The {} gradient needs a strength between {} and {} to come nearest to the exact one, by noise level, and \
-                 points its way with a cosine between {} and {}.",
-                m.name,
-                short(lo),
-                short(hi),
-                short(worst),
-                short(top)
-            ));
+            let ends = (m.gradients.first(), m.gradients.last());
+            if let (Some(low), Some(high)) = ends {
+                out.push(format!(
+                    "The {} gradient needs a strength of {} at noise level {} and of {} at {} to come nearest to the exact \
+                     one; the cosine between the two is {} and {} there.",
+                    m.name,
+                    short(low.strength),
+                    low.sigma,
+                    short(high.strength),
+                    high.sigma,
+                    short(low.cosine),
+                    short(high.cosine)
+                ));
+            }
         }
         out
     }
