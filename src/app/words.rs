@@ -48,7 +48,7 @@ pub fn made_by(kind: LaneKind, frame: &FrameSet) -> String {
             "λ {:.2} · m {} · {how}",
             guidance.strength, guidance.history
         ),
-        LaneKind::Forecaster => format!("no diffusion · m {}", guidance.history),
+        LaneKind::Forecaster => format!("m {}", guidance.history),
         LaneKind::Video => format!("m {} · {how}", guidance.history),
         LaneKind::GuidedVideo => format!(
             "λ {:.2} · m {} · {how}",
