@@ -11,6 +11,15 @@ use super::maps::{color_bar, look, short};
 use super::{Evaluation, Plate, line_with_band, listed};
 use crate::evaluate::measure::{Measured, Unit};
 
+/// Diagrams in a row: one or two rows without gaps, where that can be.
+fn columns_of(count: usize) -> usize {
+    if count <= 4 {
+        count.max(1)
+    } else {
+        count.div_ceil(2)
+    }
+}
+
 pub(super) fn hovmoeller(e: &Evaluation<'_>) -> Option<Plate> {
     let globe = e.world.globe.is_some();
     // A mean over cells varies less than they do.
@@ -35,7 +44,7 @@ pub(super) fn hovmoeller(e: &Evaluation<'_>) -> Option<Plate> {
             .collect();
         let side = if globe { "longitude, °E" } else { "y / π" };
         let extent = if globe { 360.0 } else { 2.0 };
-        let first = k % 4 == 0;
+        let first = k % columns_of(e.measured.len()) == 0;
         let mut y = Axis::linear(
             if first {
                 format!("time, {}", e.world.step())
@@ -108,8 +117,8 @@ pub(super) fn hovmoeller(e: &Evaluation<'_>) -> Option<Plate> {
         scene: Figure {
             charts,
             grid: Grid {
-                columns: 4,
-                aspect: 1.5,
+                columns: columns_of(e.measured.len()),
+                aspect: 1.1,
                 gap: 10.0,
             },
             legend: Vec::new(),

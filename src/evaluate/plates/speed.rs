@@ -79,9 +79,10 @@ pub(super) fn speed(e: &Evaluation<'_>) -> Option<Plate> {
     let more = |with: LaneKind, without: LaneKind| {
         let (a, b) = (of(with)?, of(without)?);
         Some(format!(
-            "{} takes {} % more than {}",
+            "{} takes {} % {} than {}",
             with.label().to_lowercase(),
-            plain(100.0 * (a / b - 1.0), 0),
+            plain(100.0 * (a / b - 1.0).abs(), 0),
+            if a < b { "less" } else { "more" },
             without.label().to_lowercase()
         ))
     };
