@@ -29,8 +29,10 @@ pub(super) fn hovmoeller(e: &Evaluation<'_>) -> Option<Plate> {
     }
     let mut numbers = Numbers::default();
     let mut charts = Vec::new();
+    // Only the first diagram of a row names times: all show the same ones.
+    let rows = e.measured.iter().map(|m| m.rows.len()).min()?;
     for (k, m) in e.measured.iter().enumerate() {
-        let (rows, columns) = (m.rows.len(), m.rows.first().map_or(0, Vec::len));
+        let columns = m.rows.first().map_or(0, Vec::len);
         if rows == 0 || columns == 0 {
             continue;
         }
@@ -38,6 +40,7 @@ pub(super) fn hovmoeller(e: &Evaluation<'_>) -> Option<Plate> {
         let pixels: Vec<u8> = m
             .rows
             .iter()
+            .take(rows)
             .flatten()
             .map(|v| cpu::color_of(*v, &look))
             .flat_map(|[r, g, b]| [r, g, b, 255])

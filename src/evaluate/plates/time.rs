@@ -32,7 +32,7 @@ pub(super) fn acf(e: &Evaluation<'_>) -> Option<Plate> {
     let mut whole = Chart::new(
         "(a) autocorrelation",
         Axis::linear(label.clone(), 0.0, MAX_LAG as f64),
-        Axis::linear("autocorrelation", -0.1, 1.05),
+        Axis::linear("autocorrelation", -0.15, 1.05),
     );
     let mut apart = Vec::new();
     let mut most: Vec<f64> = vec![-0.02, 0.02];
