@@ -45,8 +45,7 @@ fn tiny(name: &str, into: &Path) -> std::path::PathBuf {
 }
 
 fn study(args: &[&str]) -> assert_cmd::assert::Assert {
-    Command::cargo_bin("eddyscope")
-        .unwrap()
+    Command::new(env!("CARGO_BIN_EXE_eddyscope"))
         .arg("study")
         .args(args)
         .assert()
@@ -65,9 +64,7 @@ fn a_study_writes_its_page_and_the_same_numbers_again() {
             "--out",
             out.to_str().unwrap(),
         ];
-        let begin = std::time::Instant::now();
         study(&args).success();
-        let first = begin.elapsed();
         let read = |file: &str| std::fs::read_to_string(out.join(file)).unwrap();
         let page = read(&format!("{name}.md"));
         assert!(
@@ -81,10 +78,14 @@ fn a_study_writes_its_page_and_the_same_numbers_again() {
         assert!(read(&format!("{name}.svg")).starts_with("<svg"));
         assert!(read("rollouts.csv").lines().count() > 2);
 
-        // Taken up again: nothing is trained, the page is the same.
-        let begin = std::time::Instant::now();
+        // Taken up again: nothing is trained (the seconds of a training would differ), the page is the same.
+        let trained = match name {
+            "wave" => "networks/denoiser/denoiser.json",
+            _ => "networks/tower/tower.json",
+        };
+        let facts = read(trained);
         study(&args).success();
-        assert!(begin.elapsed() < first, "{:?} {first:?}", begin.elapsed());
+        assert_eq!(read(trained), facts);
         assert_eq!(read(&format!("{name}.md")), page);
         // Other folder, same seed: the same numbers.
         let other = folder.path().join(format!("{name}-again"));
@@ -105,4 +106,31 @@ fn shipped_studies_are_listed_and_unknown_ones_refused() {
     let error = study(&["no-such-study"]).code(2);
     let text = String::from_utf8_lossy(&error.get_output().stderr).into_owned();
     assert!(text.contains("remedy") && text.contains("wave"), "{text}");
+}
+
+/// Ctrl-C ends a training with exit code 3 and a checkpoint.
+#[cfg(unix)]
+#[test]
+fn a_study_that_is_stopped_keeps_what_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_eddyscope"))
+        .args(["study", "gaussian", "--device", "cpu", "--out"])
+        .arg(&out)
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let log = out.join("networks/tower/log.csv");
+    let begin = std::time::Instant::now();
+    while !log.exists() {
+        assert!(begin.elapsed().as_secs() < 300, "no training began");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let kill = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(3));
+    assert!(out.join("networks/tower/checkpoint.safetensors").exists());
+    assert!(!out.join("results.json").exists());
 }

@@ -14,6 +14,16 @@
 //! | [`law`] | the Gaussian world: how far samples and gradients are from the exact ones |
 //! | [`kinds`] | the studies |
 //! | [`results`], [`figure`], [`page`] | tables and curves to files |
+//!
+//! # What was found
+//!
+//! From the pages in `models/studies`; one seed each.
+//!
+//! - **`gaussian`**: with the exact discriminator the error of the one-step law has its minimum at lambda = 1, as theory
+//!   says; so it has with the learned two-tower, 1.6 times as far from the exact law there. The paper's encoder, trained on
+//!   random false successors, comes nearest at lambda = 10. Its gradient says why: at low noise it must be multiplied by 15
+//!   to come nearest to the exact one, and points its way with a cosine of 0.06 only; at noise level 5 the factor is 1.00
+//!   and the cosine 0.84. No one strength is right at all noise levels, and a large one is what many small errors need.
 
 pub mod config;
 pub mod figure;
