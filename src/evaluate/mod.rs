@@ -7,7 +7,7 @@
 //! | [`runs`], [`store`] | long runs: made, kept, gone on with, or taken as they are |
 //! | [`forecasts`], [`starts`], [`ledger`] | ensemble forecasts from the same starts, scored |
 //! | [`discriminator`], [`timings`] | the discriminator watched and judged; seconds a frame |
-//! | [`sample`], [`measure`] | frames in memory, and what is read off them block by block |
+//! | [`sample`], [`mod@measure`] | frames in memory, and what is read off them block by block |
 //! | [`plates`] | the figures, with a sentence and a verdict each |
 //! | [`holds`] | what must hold |
 //! | [`write`](mod@write) | files |
