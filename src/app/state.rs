@@ -336,11 +336,12 @@ impl State {
             .get(self.member.min(lane.members.len().saturating_sub(1)))
     }
 
-    /// Lanes that are switched on.
+    /// Lanes that are switched on, and that the model can make.
     pub fn lanes(&self) -> Vec<LaneKind> {
+        let video = self.facts.as_ref().is_none_or(|f| f.video);
         LaneKind::ALL
             .into_iter()
-            .filter(|k| self.prefs.settings.lanes[k.index()])
+            .filter(|k| self.prefs.settings.lanes[k.index()] && (video || !k.is_video()))
             .collect()
     }
 

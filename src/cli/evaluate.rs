@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::data::RainAnswers;
 use super::progress::{Interrupt, bar};
+use super::settings::{check_season, suggested};
 use crate::device::{self, DeviceRequest};
 use crate::error::{Result, UserError};
 use crate::evaluate::plan::{Plan, Sizes};
@@ -200,26 +201,12 @@ fn sizes(args: &EvaluateArgs, globe: bool) -> Sizes {
 
 fn settings(args: &EvaluateArgs, model: &Model) -> Result<Settings> {
     let card = &model.card;
-    if args.season && !card.two_tower.as_ref().is_some_and(|t| t.season) {
-        return Err(UserError::new(
-            format!("The model {} knows no season", card.name),
-            "its discriminator was trained without the day of the year",
-            "leave --season out, or use a model that was trained with it",
-        ));
-    }
-    let suggested = match args.discriminator {
-        DiscriminatorKind::TwoTower => card.two_tower.as_ref().map(|c| c.suggested_strength),
-        DiscriminatorKind::Encoder => card.encoder.as_ref().map(|c| c.suggested_strength),
-    };
-    let mut settings = Settings::default();
+    check_season(card, args.season)?;
+    let mut settings = suggested(card, args.discriminator);
     let guidance = &mut settings.guidance;
-    guidance.strength = args.guidance.or(suggested).unwrap_or(1.0);
+    guidance.strength = args.guidance.unwrap_or(guidance.strength);
     guidance.history = usize::from(args.history);
-    guidance.discriminator = args.discriminator;
     guidance.season = args.season;
-    if let Some(video) = &card.video {
-        guidance.video_strength = video.suggested_strength;
-    }
     settings.sampler.steps = args.steps;
     settings.sampler.solver = args.solver;
     settings.validate()?;

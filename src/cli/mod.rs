@@ -10,6 +10,7 @@ pub mod forecast;
 pub mod models;
 pub mod progress;
 pub mod rollout;
+pub mod settings;
 pub mod simulate;
 pub mod study;
 pub mod sweep;

@@ -22,6 +22,7 @@ use crate::rollout::world::{files_as_recording, shipped_recording};
 
 use super::data::RainAnswers;
 use super::progress::{Interrupt, bar};
+use super::settings::{check_season, suggested};
 use ensemble::Experiment;
 
 /// Forecast from recorded days with an ensemble, and score it beside persistence, climatology and the image model alone.
@@ -188,22 +189,11 @@ pub fn run(args: &ForecastArgs) -> Result<u8> {
 
 fn settings(args: &ForecastArgs, model: &Model) -> Result<Settings> {
     let card = &model.card;
-    if args.season && !card.two_tower.as_ref().is_some_and(|t| t.season) {
-        return Err(UserError::new(
-            format!("The model {} knows no season", card.name),
-            "its discriminator was trained without the day of the year",
-            "leave --season out, or use a model that was trained with it",
-        ));
-    }
-    let suggested = match args.discriminator {
-        DiscriminatorKind::TwoTower => card.two_tower.as_ref().map(|c| c.suggested_strength),
-        DiscriminatorKind::Encoder => card.encoder.as_ref().map(|c| c.suggested_strength),
-    };
-    let mut settings = Settings::default();
+    check_season(card, args.season)?;
+    let mut settings = suggested(card, args.discriminator);
     let guidance = &mut settings.guidance;
-    guidance.strength = args.guidance.or(suggested).unwrap_or(1.0);
+    guidance.strength = args.guidance.unwrap_or(guidance.strength);
     guidance.history = usize::from(args.history);
-    guidance.discriminator = args.discriminator;
     guidance.season = args.season;
     settings.sampler.steps = args.steps;
     settings.validate()?;

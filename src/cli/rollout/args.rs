@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::cli::data::RainAnswers;
+use crate::cli::settings::suggested;
 use crate::data::rain::Choices;
 use crate::data::{self, Date};
 use crate::device::DeviceRequest;
@@ -174,18 +175,8 @@ pub(super) struct Plan {
 impl Plan {
     /// The plan of a model without any option.
     pub fn of_model(card: &ModelCard, discriminator: DiscriminatorKind) -> Self {
-        let suggested = match discriminator {
-            DiscriminatorKind::TwoTower => card.two_tower.as_ref().map(|c| c.suggested_strength),
-            DiscriminatorKind::Encoder => card.encoder.as_ref().map(|c| c.suggested_strength),
-        };
-        let mut settings = Settings::default();
-        settings.guidance.strength = suggested.unwrap_or(1.0);
-        settings.guidance.discriminator = discriminator;
-        if let Some(video) = &card.video {
-            settings.guidance.video_strength = video.suggested_strength;
-        }
         Self {
-            settings,
+            settings: suggested(card, discriminator),
             spec: RolloutSpec::default(),
             lane: LaneKind::Guided,
         }

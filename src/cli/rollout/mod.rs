@@ -17,6 +17,7 @@ use crate::rollout::settings::DiscriminatorKind;
 pub use args::{Lane, RolloutArgs};
 
 use super::progress::{Interrupt, bar};
+use super::settings::check_season;
 use args::{DEFAULT_FRAMES, Plan};
 
 /// Runs the command; returns the exit code.
@@ -32,13 +33,7 @@ pub fn run(args: &RolloutArgs) -> Result<u8> {
     let discriminator = args.discriminator.unwrap_or(DiscriminatorKind::TwoTower);
     let mut plan = Plan::of_model(&model.card, discriminator).with(args);
     plan.settings.validate()?;
-    if args.season && !model.card.two_tower.as_ref().is_some_and(|t| t.season) {
-        return Err(UserError::new(
-            format!("The model {} knows no season", model.card.name),
-            "its discriminator was trained without the day of the year",
-            "leave --season out, or use a model that was trained with it",
-        ));
-    }
+    check_season(&model.card, args.season)?;
     if model.card.data.globe.is_some() {
         return rain::begin(args, &model, &plan.expand(args)?);
     }

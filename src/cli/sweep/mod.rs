@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use clap::Args;
 
 use crate::cli::progress::{Interrupt, bar};
+use crate::cli::settings::{check_season, suggested};
 use crate::device::{self, DeviceRequest};
 use crate::error::{Result, UserError};
 use crate::model::card::ModelCard;
@@ -21,7 +22,7 @@ use crate::nn::weights::write_atomically;
 use crate::rollout::engine::Engine;
 use crate::rollout::headless::{self, Job, RunRecipe};
 use crate::rollout::headless_rain;
-use crate::rollout::settings::{DiscriminatorKind, LaneKind, RolloutSpec, Settings};
+use crate::rollout::settings::{DiscriminatorKind, LaneKind, RolloutSpec};
 use crate::train::assemble::write_card;
 
 use crate::report::raster::png_of_scene;
@@ -111,7 +112,10 @@ pub fn run(args: &SweepArgs) -> Result<u8> {
     if args.write_card {
         check_card(args)?;
     }
-    let all = points(&args.over, &base(args, &model.card))?;
+    check_season(&model.card, args.season)?;
+    let mut base = suggested(&model.card, DiscriminatorKind::TwoTower);
+    base.guidance.season = args.season;
+    let all = points(&args.over, &base)?;
     let folder = args.out.join("points");
     std::fs::create_dir_all(&folder).map_err(|e| {
         UserError::new(
@@ -169,15 +173,6 @@ pub fn run(args: &SweepArgs) -> Result<u8> {
         write_strengths(&args.model, model.card.clone(), &finished)?;
     }
     Ok(0)
-}
-
-/// The settings that the axes start from.
-fn base(args: &SweepArgs, card: &ModelCard) -> Settings {
-    let mut settings = Settings::default();
-    settings.guidance.season = args.season;
-    let suggested = card.two_tower.as_ref().map(|t| t.suggested_strength);
-    settings.guidance.strength = suggested.unwrap_or(1.0);
-    settings
 }
 
 fn check_card(args: &SweepArgs) -> Result<()> {
