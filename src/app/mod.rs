@@ -9,6 +9,7 @@
 //! | `window` | arranges the panels, keeps the clock |
 //! | `state` | everything that the panels read and change |
 //! | `source` | where frames come from: the worker |
+//! | `stage` | what the middle of the window shows |
 //! | `world` | the model in use: switching it, how its values become colours |
 //! | `playback` | which frame is shown |
 //! | `panels` | top bar, controls, lanes, timeline, diagnostics, status, help |
@@ -36,6 +37,7 @@ mod saving;
 mod series;
 mod smoke;
 mod source;
+mod stage;
 mod state;
 pub(crate) mod theme;
 mod widgets;
@@ -55,6 +57,7 @@ use crate::rollout::worker::{Wake, Worker, WorkerOptions};
 pub use prefs::{GlobePrefs, Prefs, Tab};
 pub use smoke::SmokePlan;
 pub use source::{Launch, RolloutSource, Start};
+pub use stage::Stage;
 pub use state::State;
 pub use window::{EddyApp, GpuErrors};
 

@@ -18,6 +18,7 @@ use super::prefs::Prefs;
 use super::rain_files::RainDialog;
 use super::series::Series;
 use super::source::{Launch, RolloutSource, Start};
+use super::stage::Stage;
 
 /// A lane that was stopped.
 #[derive(Debug, Clone)]
@@ -53,6 +54,8 @@ pub struct State {
     pub generation: u64,
     /// Lanes stopped, by lane index.
     pub blow_ups: [Option<BlowUp>; LANES],
+    /// What the middle of the window shows.
+    pub stage: Stage,
     /// Which frame is shown.
     pub play: Playback,
     pub(super) ran: bool,
@@ -117,6 +120,7 @@ impl State {
             progress: Progress::default(),
             generation: 0,
             blow_ups: Default::default(),
+            stage: Stage::default(),
             play,
             ran: false,
             view: View::default(),

@@ -9,12 +9,13 @@ use crate::error::UserError;
 
 use super::actions;
 use super::panels::{
-    controls, diagnostics, help, model_menu, rain_dialog, status, timeline, top_bar, viewport,
+    controls, diagnostics, help, model_menu, rain_dialog, status, timeline, top_bar,
 };
 use super::playback::BASE_RATE;
 use super::prefs;
 use super::saving;
 use super::smoke::Smoke;
+use super::stage;
 use super::state::State;
 use super::theme::{self, GRID};
 
@@ -109,7 +110,7 @@ impl EddyApp {
             .show_separator_line(false)
             .frame(frame(16, 0))
             .show(ui, |ui| diagnostics::show(ui, state));
-        egui::CentralPanel::no_frame().show(ui, |ui| viewport::show(ui, state));
+        egui::CentralPanel::no_frame().show(ui, |ui| stage::show(ui, state));
 
         help::sheet(&ctx, state);
         saving::window(&ctx, state);

@@ -1,0 +1,47 @@
+//! What the middle of the window shows: the lanes, or one of the instruments built around them.
+
+use egui::{Rect, Ui, UiBuilder, pos2, vec2};
+
+use super::panels::viewport;
+use super::state::State;
+use super::theme::{GRID, palette};
+use super::widgets::segmented_of_width;
+
+/// Height of the row in which the stage is chosen, points.
+const BAR: f32 = 9.0 * GRID;
+
+/// A stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stage {
+    /// The lanes side by side.
+    #[default]
+    Lanes,
+}
+
+impl Stage {
+    /// All stages, left to right, with their names and what they are for.
+    pub const ALL: &'static [(Self, &'static str, &'static str)] =
+        &[(Self::Lanes, "Lanes", "The methods side by side")];
+}
+
+/// The row of stages (where there is a choice) and the stage below it.
+pub fn show(ui: &mut Ui, state: &mut State) {
+    let whole = ui.max_rect();
+    let mut below = whole;
+    if Stage::ALL.len() > 1 && !state.archive.frames.is_empty() {
+        ui.painter().rect_filled(whole, 0.0, palette(ui).canvas);
+        let bar = Rect::from_min_size(whole.min, vec2(whole.width(), BAR));
+        below.min.y = bar.max.y - 2.0 * GRID;
+        let width = 88.0 * Stage::ALL.len() as f32;
+        let row = Rect::from_min_size(
+            pos2(bar.center().x - width / 2.0, bar.min.y + GRID),
+            vec2(width, BAR - 2.0 * GRID),
+        );
+        ui.scope_builder(UiBuilder::new().max_rect(row), |ui| {
+            segmented_of_width(ui, "Stage", &mut state.stage, Stage::ALL, width);
+        });
+    }
+    ui.scope_builder(UiBuilder::new().max_rect(below), |ui| match state.stage {
+        Stage::Lanes => viewport::show(ui, state),
+    });
+}
