@@ -171,6 +171,7 @@ mod tests {
             date: None,
             lanes: [const { None }; crate::rollout::settings::LANES],
             settings: Arc::clone(&settings),
+            steps: Vec::new(),
             generation: 1,
             seconds: 0.1,
         };

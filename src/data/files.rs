@@ -137,15 +137,22 @@ pub fn write_atomically(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> Result<()> {
-    check_writable(path)?;
-    let part = part_of(path);
-    let written = (|| {
-        let mut file = BufWriter::new(File::create(&part)?);
+    write_beside(path, |part| {
+        let mut file = BufWriter::new(File::create(part)?);
         write(&mut file)?;
         file.flush()?;
-        file.get_ref().sync_all()?;
-        fs::rename(&part, path)
-    })();
+        file.get_ref().sync_all()
+    })
+}
+
+/// As [`write_atomically`], for writers that open the file themselves: they are given its temporary name.
+///
+/// # Errors
+/// As [`write_atomically`].
+pub fn write_beside(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> Result<()> {
+    check_writable(path)?;
+    let part = part_of(path);
+    let written = write(&part).and_then(|()| fs::rename(&part, path));
     written.map_err(|error| {
         // The write error is what matters; that the remains could not be removed adds nothing.
         let _ = fs::remove_file(&part);

@@ -40,6 +40,14 @@ pub fn write_series(path: &Path, series: &Series) -> Result<()> {
     let builder = catch_unwind(AssertUnwindSafe(|| build(series)))
         .map_err(|_| failed("the NetCDF encoder failed".into()))?
         .map_err(|error| failed(error.to_string()))?;
+    write_file(path, &builder)
+}
+
+/// Writes a file that was put together.
+///
+/// # Errors
+/// A place that cannot be written.
+pub(crate) fn write_file(path: &Path, builder: &NcFileBuilder) -> Result<()> {
     write_atomically(path, |file| {
         let written = catch_unwind(AssertUnwindSafe(|| {
             builder.write(file, NcWriteOptions::default())

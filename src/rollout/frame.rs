@@ -75,6 +75,9 @@ pub struct FrameSet {
     pub lanes: [Option<LaneFrame>; super::settings::LANES],
     /// The settings that made it. A slider may have moved during the frame: these are those in force at its last step.
     pub settings: Arc<Settings>,
+    /// Where settings changed while it was made: each of them with the first solver step that it acted on, beginning with
+    /// step 0. Empty where one and the same settings made the whole frame.
+    pub steps: Vec<(usize, Arc<Settings>)>,
     /// Generation number of those settings.
     pub generation: u64,
     /// Wall-clock seconds the frame took.

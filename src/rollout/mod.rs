@@ -10,6 +10,7 @@ pub mod lanes;
 pub mod protocol;
 mod rain;
 mod recorder;
+pub mod replay;
 pub mod sampled;
 mod session;
 mod session_frames;

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::UserError;
 
 use super::frame::{FrameSet, LaneDiagnostics};
@@ -25,8 +27,32 @@ pub enum Command {
     Pause,
     /// Make this many frames, then pause.
     Step(usize),
+    /// Make the frames up to number `until` again under the settings that a recipe lists, then pause. New settings from the
+    /// window end it at once.
+    Replay {
+        /// Settings in force, in order of frame and solver step.
+        script: Arc<Vec<Scripted>>,
+        /// Number of the last frame made so.
+        until: usize,
+    },
     /// Drop all frames after this index and continue from there (used to go back before a blow-up).
     TruncateTo(usize),
+}
+
+/// Settings of a recipe: in force from a solver step of a frame on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scripted {
+    /// Frame number.
+    pub frame: usize,
+    /// Solver step of that frame; steps beyond its last one mean what is done after it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub step: usize,
+    /// The settings.
+    pub settings: Settings,
+}
+
+fn is_zero(step: &usize) -> bool {
+    *step == 0
 }
 
 /// What the worker says. Bounded channel; never big data.

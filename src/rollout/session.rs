@@ -11,10 +11,11 @@ use crate::model::{DEFAULT_MODEL, Model};
 use super::engine::Engine;
 use super::frame::{DenoisingTrace, FrameSet, LaneFrame};
 use super::lanes::Lanes;
-use super::protocol::{Command, Event, Versioned};
+use super::protocol::{Command, Event, Scripted, Versioned};
 use super::recorder::{Made, Recorder};
+use super::replay::Replay;
 use super::sampled::{FrameInProgress, forecaster_frame};
-use super::settings::{LANES, LaneKind, RolloutSpec};
+use super::settings::{LANES, LaneKind, RolloutSpec, Settings};
 use super::worker::{Shared, WorkerOptions};
 use super::world::World;
 
@@ -40,6 +41,8 @@ pub(super) struct Session<'a> {
     pub(super) stopped: [bool; LANES],
     frame_seconds: Option<f64>,
     checked_generation: u64,
+    /// The recipe that is followed, if one is.
+    replay: Option<Replay>,
     /// Older frames could not be written to disk: they are dropped from there on.
     pub(super) disk_failed: bool,
 }
@@ -47,8 +50,24 @@ pub(super) struct Session<'a> {
 /// The frame being made.
 pub(super) struct Current {
     sampled: Option<FrameInProgress>,
+    /// The settings so far, each with the step that it acted on first.
+    steps: Vec<(usize, Arc<Settings>)>,
     /// Seconds spent on it so far, pauses not counted.
     seconds: f64,
+}
+
+impl Current {
+    /// Solver steps done.
+    fn step(&self) -> usize {
+        self.sampled.as_ref().map_or(0, |s| s.progress().0)
+    }
+
+    /// Notes the settings of the next step, if they are others than before.
+    fn note(&mut self, settings: &Arc<Settings>) {
+        if self.steps.last().is_none_or(|(_, s)| s != settings) {
+            self.steps.push((self.step(), Arc::clone(settings)));
+        }
+    }
 }
 
 impl<'a> Session<'a> {
@@ -107,6 +126,7 @@ impl<'a> Session<'a> {
             stopped: [false; LANES],
             frame_seconds: None,
             checked_generation: 0,
+            replay: None,
             disk_failed: false,
         };
         session.publish_start();
@@ -158,6 +178,7 @@ impl<'a> Session<'a> {
                 Command::Step(n) if n > 0 => self.mode = Mode::Steps(n),
                 Command::Step(_) => {}
                 Command::Restart(spec) => self.restart(&spec),
+                Command::Replay { script, until } => self.follow(&script, until),
                 Command::TruncateTo(index) => self.truncate(index),
             }
             if self.shared.quit() {
@@ -166,11 +187,57 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Begins to follow the settings of a recipe.
+    fn follow(&mut self, script: &[Scripted], until: usize) {
+        let generation = self.shared.settings().generation;
+        self.mode = Mode::Paused;
+        match Replay::new(script, until, generation) {
+            Ok(replay) if until >= self.lanes.next => {
+                // What is half made was begun under other settings.
+                self.current = None;
+                self.mode = Mode::Steps(until + 1 - self.lanes.next);
+                self.replay = Some(replay);
+            }
+            Ok(_) => {}
+            Err(error) => self.shared.event(Event::Error {
+                error,
+                fatal: false,
+            }),
+        }
+        self.idle_line();
+    }
+
+    /// The settings of the next solver step: the window's, or those of the recipe that is followed.
+    fn in_force(&mut self) -> Versioned {
+        let now = self.shared.settings();
+        let step = self.current.as_ref().map_or(0, Current::step);
+        let scripted = self.replay.as_ref();
+        match scripted.map(|r| r.at(self.lanes.next, step, &now)) {
+            Some(Some(settings)) => Versioned { settings, ..now },
+            Some(None) => {
+                self.replay = None;
+                now
+            }
+            None => now,
+        }
+    }
+
+    /// What the status bar says of the frame being made.
+    fn sampling(&self) -> String {
+        let next = self.lanes.next;
+        match &self.replay {
+            Some(replay) if next <= replay.until => {
+                format!("repeating frame {next} of {}", replay.until)
+            }
+            _ => format!("sampling frame {next}"),
+        }
+    }
+
     pub(super) fn idle_line(&self) {
         let next = self.lanes.next;
         let text = match self.mode {
             Mode::Paused => format!("paused at frame {}", next.saturating_sub(1)),
-            _ => format!("sampling frame {next}"),
+            _ => self.sampling(),
         };
         let (running, stopped) = (self.mode != Mode::Paused, self.stopped);
         self.shared.update_progress(|p| {
@@ -189,6 +256,7 @@ impl<'a> Session<'a> {
         let m = self.shared.settings().settings.guidance.history;
         match Lanes::start(&mut self.engine, spec, m) {
             Ok(lanes) => {
+                self.replay = None;
                 self.lanes = lanes;
                 self.recorder = Recorder::new(&self.engine);
                 self.current = None;
@@ -222,7 +290,7 @@ impl<'a> Session<'a> {
 
     /// One solver step, or the end of a frame.
     fn advance(&mut self) -> Result<()> {
-        let version = self.shared.settings();
+        let version = self.in_force();
         if version.generation != self.checked_generation {
             version.settings.validate()?;
             self.checked_generation = version.generation;
@@ -232,6 +300,7 @@ impl<'a> Session<'a> {
             Some(c) => c,
             None => self.begin(&version)?,
         };
+        current.note(&version.settings);
         let Some(frame) = &mut current.sampled else {
             return self.finish(current, &version, began);
         };
@@ -240,7 +309,7 @@ impl<'a> Session<'a> {
         }
         frame.step(&self.engine, &self.lanes, &version.settings)?;
         let step = frame.progress();
-        let line = format!("sampling frame {}", self.lanes.next);
+        let line = self.sampling();
         self.shared.update_progress(|p| {
             p.activity = line;
             p.step = step;
@@ -280,6 +349,7 @@ impl<'a> Session<'a> {
         }
         Ok(Current {
             sampled,
+            steps: Vec::new(),
             seconds: 0.0,
         })
     }
@@ -329,6 +399,10 @@ impl<'a> Session<'a> {
             date,
             lanes,
             settings: Arc::clone(&version.settings),
+            steps: match current.steps.len() {
+                0 | 1 => Vec::new(),
+                _ => current.steps,
+            },
             generation: version.generation,
             seconds,
         });

@@ -46,6 +46,7 @@ impl Session<'_> {
                 date,
                 lanes,
                 settings: Arc::clone(&version.settings),
+                steps: Vec::new(),
                 generation: version.generation,
                 seconds: 0.0,
             }));

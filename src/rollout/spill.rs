@@ -71,15 +71,8 @@ impl Spill {
         if frame.index != self.range().end {
             return Err(io::Error::other("a frame is missing before it"));
         }
-        let number = match self.settings.iter().rposition(|s| *s == frame.settings) {
-            Some(number) => number,
-            None => {
-                self.settings.push(Arc::clone(&frame.settings));
-                self.settings.len() - 1
-            }
-        };
         self.buffer.clear();
-        format::encode(frame, number as u32, &mut self.buffer);
+        format::encode(frame, &mut self.settings, &mut self.buffer);
         if self.end + self.buffer.len() as u64 > self.limit {
             return Err(io::Error::other(
                 "the frames on disk have reached their limit",
@@ -254,6 +247,13 @@ mod tests {
             }),
             lanes: [Some(lane(0)), None, Some(lane(2)), None, None, None],
             settings: Arc::clone(settings),
+            steps: match index % 3 {
+                0 => vec![
+                    (0, Arc::new(Settings::default())),
+                    (4, Arc::clone(settings)),
+                ],
+                _ => Vec::new(),
+            },
             generation: index as u64 + 5,
             seconds: 0.25,
         }

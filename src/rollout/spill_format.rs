@@ -6,13 +6,25 @@ use super::frame::{DenoisingTrace, FrameSet, LaneFrame, LaneStats, RainStats};
 use super::settings::Settings;
 use crate::data::Date;
 
-/// Appends a frame set; `settings` is the number of its settings in the caller's list.
-pub(super) fn encode(frame: &FrameSet, settings: u32, out: &mut Vec<u8>) {
+/// Appends a frame set; its settings are put into the caller's list, and named by their place in it.
+pub(crate) fn encode(frame: &FrameSet, settings: &mut Vec<Arc<Settings>>, out: &mut Vec<u8>) {
+    let mut number = |wanted: &Arc<Settings>| {
+        let known = settings.iter().rposition(|s| s == wanted);
+        known.unwrap_or_else(|| {
+            settings.push(Arc::clone(wanted));
+            settings.len() - 1
+        }) as u64
+    };
     let mut w = Writer(out);
     w.u64(frame.index as u64);
     w.f64(frame.time);
     w.date(frame.date);
-    w.u64(u64::from(settings));
+    w.u64(number(&frame.settings));
+    w.u64(frame.steps.len() as u64);
+    for (step, settings) in &frame.steps {
+        w.u64(*step as u64);
+        w.u64(number(settings));
+    }
     w.u64(frame.generation);
     w.f64(frame.seconds);
     for lane in &frame.lanes {
@@ -24,12 +36,16 @@ pub(super) fn encode(frame: &FrameSet, settings: u32, out: &mut Vec<u8>) {
 }
 
 /// Reads a frame set; `None` where the bytes are none.
-pub(super) fn decode(bytes: &[u8], settings: &[Arc<Settings>]) -> Option<FrameSet> {
+pub(crate) fn decode(bytes: &[u8], settings: &[Arc<Settings>]) -> Option<FrameSet> {
     let mut r = Reader(bytes);
     let index = r.u64()? as usize;
     let time = r.f64()?;
     let date = r.date()?;
-    let settings = Arc::clone(settings.get(r.u64()? as usize)?);
+    let named = |number: u64| settings.get(usize::try_from(number).ok()?).cloned();
+    let made_by = named(r.u64()?)?;
+    let steps = (0..r.u64()?)
+        .map(|_| Some((usize::try_from(r.u64()?).ok()?, named(r.u64()?)?)))
+        .collect::<Option<Vec<_>>>()?;
     let generation = r.u64()?;
     let seconds = r.f64()?;
     let mut lanes = [const { None }; super::settings::LANES];
@@ -43,7 +59,8 @@ pub(super) fn decode(bytes: &[u8], settings: &[Arc<Settings>]) -> Option<FrameSe
         time,
         date,
         lanes,
-        settings,
+        settings: made_by,
+        steps,
         generation,
         seconds,
     })

@@ -248,6 +248,7 @@ fn frame(index: usize, script: &Script) -> FrameSet {
         time: (index as f64 - 3.0) * INTERVAL,
         lanes,
         settings: Arc::new(settings),
+        steps: Vec::new(),
         generation: 1,
         seconds: 0.2,
     }

@@ -109,6 +109,7 @@ pub fn frame(index: usize, script: &Script) -> FrameSet {
         time: index as f64 - 3.0,
         lanes,
         settings: Arc::new(script.settings.clone()),
+        steps: Vec::new(),
         generation: 1,
         seconds: 0.2,
     }
