@@ -58,6 +58,8 @@
 //! sampler over the rows of all sampled lanes and members at once, `diffusion::two_tower` or `diffusion::encoder` judges
 //! each noised candidate, `rollout::recorder` reads the figures off the finished frame and watches for a blow-up, and the
 //! frame goes into the archive that the window reads; frames that no longer fit into memory go to disk (`rollout::spill`).
+//! Branches (`rollout::branch`, `rollout::session_tree`) share the frames before their fork, in memory and on disk; each frame
+//! records every settings in force while it was made (`FrameSet::steps`), so that it can be computed again.
 //! The histories of the lanes are kept in physical f32 units, the ones that files hold: a run that goes on from its frames
 //! goes on bit for bit. What goes on as truth is a `rollout::world`: the solver, or the days of a recording, which go round
 //! by whole years where it ends. Without a window `rollout::headless` makes one lane in memory, `rollout::headless_rain`

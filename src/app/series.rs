@@ -174,6 +174,7 @@ mod tests {
             steps: Vec::new(),
             generation: 1,
             seconds: 0.1,
+            ..FrameSet::default()
         };
         range.map(|i| Arc::new(frame(i))).collect()
     }

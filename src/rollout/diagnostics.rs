@@ -33,6 +33,11 @@ pub struct LaneStream {
 }
 
 impl LaneStream {
+    /// Whether no generated frame has entered.
+    pub fn is_empty(&self) -> bool {
+        self.contributions.is_empty()
+    }
+
     /// Takes a start frame: history only.
     pub fn push_start(&mut self, members: &[Arc<[f32]>]) {
         self.remember(members);

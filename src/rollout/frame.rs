@@ -63,7 +63,7 @@ pub struct LaneFrame {
 }
 
 /// Everything made for one frame number.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct FrameSet {
     /// Frame number: 0..=3 are the start frames, 4 the first generated one.
     pub index: usize,
@@ -78,10 +78,23 @@ pub struct FrameSet {
     /// Where settings changed while it was made: each of them with the first solver step that it acted on, beginning with
     /// step 0. Empty where one and the same settings made the whole frame.
     pub steps: Vec<(usize, Arc<Settings>)>,
+    /// Lanes whose picture was edited by hand after it was made.
+    pub edited: [bool; super::settings::LANES],
     /// Generation number of those settings.
     pub generation: u64,
     /// Wall-clock seconds the frame took.
     pub seconds: f64,
+}
+
+impl FrameSet {
+    /// Every settings in force while it was made, each with the first solver step that it acted on; the first entry is that
+    /// of the beginning.
+    pub fn settings_by_step(&self) -> Vec<(usize, Arc<Settings>)> {
+        match self.steps.is_empty() {
+            true => vec![(0, Arc::clone(&self.settings))],
+            false => self.steps.clone(),
+        }
+    }
 }
 
 /// Streaming figures of one lane over the rollout so far.

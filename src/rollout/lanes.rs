@@ -16,6 +16,7 @@ use super::world::Days;
 type History = VecDeque<Vec<Arc<[f32]>>>;
 
 /// What each lane has seen.
+#[derive(Clone)]
 pub struct Lanes {
     /// What the rollout began with.
     pub spec: RolloutSpec,
@@ -192,6 +193,14 @@ impl Lanes {
         }
         self.truth.go_back(engine, &self.spec, next);
         self.next = next;
+    }
+
+    /// Lets truth go on from other fields, one a member, physical units; recorded days do not change.
+    ///
+    /// # Errors
+    /// Fields that the solver cannot start from.
+    pub fn restart_truth(&mut self, engine: &mut Engine, fields: &[Arc<[f32]>]) -> Result<()> {
+        self.truth.restart(engine, fields, self.next)
     }
 
     /// Number of members.

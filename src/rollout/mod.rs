@@ -1,5 +1,6 @@
 //! Frames one after another: settings, the engine that makes them, and the worker thread that owns it.
 
+pub mod branch;
 pub mod climate;
 pub mod diagnostics;
 pub mod engine;
@@ -14,8 +15,10 @@ pub mod replay;
 pub mod sampled;
 mod session;
 mod session_frames;
+mod session_tree;
 pub mod settings;
 pub mod spill;
+mod spill_file;
 mod spill_format;
 mod truth;
 pub mod worker;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::UserError;
 
+use super::branch::{Branch, BranchId, EditedHistory};
 use super::frame::{FrameSet, LaneDiagnostics};
 use super::settings::{LANES, LaneKind, RolloutSpec, Settings};
 use super::spill::OnDisk;
@@ -37,6 +38,22 @@ pub enum Command {
     },
     /// Drop all frames after this index and continue from there (used to go back before a blow-up).
     TruncateTo(usize),
+    /// Let the rollout on screen rest as a branch and go on from frame `at` with the settings in force, as a new one. The
+    /// worker goes on making frames if it did.
+    Branch {
+        /// Last frame that both have in common: the last start frame at least.
+        at: usize,
+        /// Its name; `None` = "branch 2" and so on.
+        name: Option<String>,
+        /// Frames edited by hand that replace the last ones.
+        history: Option<Box<EditedHistory>>,
+    },
+    /// Let the branch on screen rest and take up another one where it was left. Its settings are in force again.
+    SwitchBranch(BranchId),
+    /// Give a branch another name.
+    RenameBranch(BranchId, String),
+    /// Forget a branch that rests.
+    DeleteBranch(BranchId),
 }
 
 /// Settings of a recipe: in force from a solver step of a frame on.
@@ -168,8 +185,13 @@ pub struct Archive {
     pub on_disk: OnDisk,
     /// Streaming figures by [`LaneKind::index`].
     pub diagnostics: [LaneDiagnostics; LANES],
-    /// Increases at every restart: frames of an older epoch never appear in a newer one.
+    /// Increases at every restart, branch and switch: frames of an older epoch never appear in a newer one, except those
+    /// that branches share.
     pub epoch: u64,
+    /// All branches, in the order in which they were begun.
+    pub branches: Vec<Branch>,
+    /// The branch that `frames` belong to.
+    pub active: BranchId,
 }
 
 impl Archive {
@@ -197,6 +219,7 @@ impl Archive {
 
     /// Forgets the frames from number `next` on; brings frames back from disk until `wanted` are in memory.
     pub fn go_back(&mut self, next: usize, wanted: usize) {
+        self.on_disk.truncate(next);
         self.frames.retain(|f| f.index < next);
         let mut first = self.frames.first().map_or(next, |f| f.index);
         let mut back = Vec::new();
@@ -207,7 +230,7 @@ impl Archive {
             first = frame.index;
             back.push(frame);
         }
-        self.on_disk.truncate(first);
+        self.on_disk.withdraw(first);
         self.frames.splice(..0, back.into_iter().rev());
     }
 }

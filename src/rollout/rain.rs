@@ -24,6 +24,7 @@ struct Sums {
 }
 
 /// The figures of one lane; start days are seen as history but add nothing.
+#[derive(Clone)]
 pub struct RainLane {
     climate: Rc<Climate>,
     grid: RainGrid,

@@ -19,11 +19,15 @@ use super::settings::{LANES, LaneKind};
 pub const BLOW_UP_STD: f64 = 2.0;
 
 /// The streams of all lanes.
+#[derive(Clone)]
 pub struct Recorder {
     streams: Streams,
+    /// Number of the first frame in each stream: a lane may be switched on late.
+    begun: [usize; LANES],
     last: [Option<Vec<Arc<[f32]>>>; LANES],
 }
 
+#[derive(Clone)]
 enum Streams {
     Turbulence(Box<[LaneStream; LANES]>),
     Rain(Box<[RainLane; LANES]>),
@@ -62,6 +66,7 @@ impl Recorder {
         };
         Self {
             streams,
+            begun: [0; LANES],
             last: Default::default(),
         }
     }
@@ -93,6 +98,9 @@ impl Recorder {
         let (stats, rain) = match &mut self.streams {
             Streams::Turbulence(_) if blow_up.is_some() => (plain_stats(&made.members), None),
             Streams::Turbulence(streams) => {
+                if streams[i].is_empty() {
+                    self.begun[i] = made.index;
+                }
                 let unforced = unforced(engine, self.last[i].as_deref().unwrap_or_default());
                 (streams[i].push(&made.members, &unforced), None)
             }
@@ -148,12 +156,7 @@ impl Recorder {
     }
 
     /// Forgets the frames from number `next` on; `frame` gives the frames before and after it, as far as they are kept.
-    pub fn go_back(
-        &mut self,
-        frame: &dyn Fn(usize) -> Option<Arc<FrameSet>>,
-        start_frames: usize,
-        next: usize,
-    ) {
+    pub fn go_back(&mut self, frame: &dyn Fn(usize) -> Option<Arc<FrameSet>>, next: usize) {
         for kind in LaneKind::ALL {
             let i = kind.index();
             let lane = |f: usize| frame(f)?.lanes[i].as_ref().map(|l| l.members.clone());
@@ -162,7 +165,7 @@ impl Recorder {
                     let recent: VecDeque<_> =
                         (0..next).rev().take(MAX_LAG + 1).map_while(lane).collect();
                     self.last[i] = recent.front().cloned();
-                    streams[i].truncate(next.saturating_sub(start_frames), recent);
+                    streams[i].truncate(next.saturating_sub(self.begun[i]), recent);
                 }
                 Streams::Rain(lanes) => {
                     lanes[i].go_back(next, &|f| {

@@ -1,5 +1,6 @@
 //! What the worker thread does: commands, frames, going back, coming up again.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Instant;
@@ -8,6 +9,7 @@ use crate::device;
 use crate::error::{Result, UserError};
 use crate::model::{DEFAULT_MODEL, Model};
 
+use super::branch::BranchId;
 use super::engine::Engine;
 use super::frame::{DenoisingTrace, FrameSet, LaneFrame};
 use super::lanes::Lanes;
@@ -15,7 +17,9 @@ use super::protocol::{Command, Event, Scripted, Versioned};
 use super::recorder::{Made, Recorder};
 use super::replay::Replay;
 use super::sampled::{FrameInProgress, forecaster_frame};
+use super::session_tree::Resting;
 use super::settings::{LANES, LaneKind, RolloutSpec, Settings};
+use super::spill::Budget;
 use super::worker::{Shared, WorkerOptions};
 use super::world::World;
 
@@ -42,7 +46,13 @@ pub(super) struct Session<'a> {
     frame_seconds: Option<f64>,
     checked_generation: u64,
     /// The recipe that is followed, if one is.
-    replay: Option<Replay>,
+    pub(super) replay: Option<Replay>,
+    /// What branches that rest need to go on; one that is missing here is made again from its frames.
+    pub(super) resting: BTreeMap<BranchId, Resting>,
+    /// Number of the next branch.
+    pub(super) next_branch: BranchId,
+    /// Disk space of all branches together.
+    pub(super) disk: Arc<Budget>,
     /// Older frames could not be written to disk: they are dropped from there on.
     pub(super) disk_failed: bool,
 }
@@ -127,6 +137,9 @@ impl<'a> Session<'a> {
             frame_seconds: None,
             checked_generation: 0,
             replay: None,
+            resting: BTreeMap::new(),
+            next_branch: 1,
+            disk: Budget::new(options.disk_mib as u64 * 1024 * 1024),
             disk_failed: false,
         };
         session.publish_start();
@@ -180,6 +193,12 @@ impl<'a> Session<'a> {
                 Command::Restart(spec) => self.restart(&spec),
                 Command::Replay { script, until } => self.follow(&script, until),
                 Command::TruncateTo(index) => self.truncate(index),
+                Command::Branch { at, name, history } => {
+                    self.branch(at, name, history.as_deref());
+                }
+                Command::SwitchBranch(id) => self.switch_branch(id),
+                Command::RenameBranch(id, name) => self.rename_branch(id, name),
+                Command::DeleteBranch(id) => self.delete_branch(id),
             }
             if self.shared.quit() {
                 return false;
@@ -261,6 +280,8 @@ impl<'a> Session<'a> {
                 self.recorder = Recorder::new(&self.engine);
                 self.current = None;
                 self.stopped = [false; LANES];
+                self.resting.clear();
+                self.next_branch = 1;
                 self.disk_failed = false;
                 if self.engine.climate.is_some() {
                     // The recording may be another one now.
@@ -398,6 +419,7 @@ impl<'a> Session<'a> {
             time: self.time(index),
             date,
             lanes,
+            edited: [false; LANES],
             settings: Arc::clone(&version.settings),
             steps: match current.steps.len() {
                 0 | 1 => Vec::new(),

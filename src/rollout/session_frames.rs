@@ -1,19 +1,23 @@
-//! The frames of a session: into the archive, on to disk, back to an earlier one, taken up after a restart of the thread.
+//! The frames of a session: into the archive, on to disk, back to an earlier one.
 
 use std::sync::Arc;
 
 use crate::error::UserError;
 
+use super::branch::Branch;
 use super::frame::{DenoisingTrace, FrameSet};
 use super::protocol::{Archive, Event};
 use super::recorder::Made;
 use super::session::Session;
 use super::settings::{LANES, LaneKind};
-use super::spill::OnDisk;
+use super::spill::{Budget, OnDisk};
 use super::worker::WorkerOptions;
 
 /// Frames that stay in memory whatever the limit: more than any lag or history looks back.
-const KEPT_AT_LEAST: usize = 16;
+pub(super) const KEPT_AT_LEAST: usize = 16;
+
+/// Frames of a branch that rests which go to disk at once: its list is copied then.
+const AT_ONCE: usize = 64;
 
 impl Session<'_> {
     /// Time of a frame, 0 at the last start frame.
@@ -46,9 +50,8 @@ impl Session<'_> {
                 date,
                 lanes,
                 settings: Arc::clone(&version.settings),
-                steps: Vec::new(),
                 generation: version.generation,
-                seconds: 0.0,
+                ..FrameSet::default()
             }));
         }
         let diagnostics = self.recorder.figures(self.engine.card.truth.std);
@@ -58,63 +61,9 @@ impl Session<'_> {
                 on_disk: OnDisk::default(),
                 diagnostics,
                 epoch: a.epoch + 1,
+                branches: vec![Branch::main(version.settings)],
+                active: 0,
             };
-        });
-    }
-
-    /// Takes up a rollout that an earlier thread had made: the frames are kept as they are, the figures and the truth
-    /// lane's state are made again from them.
-    pub(super) fn resume(&mut self, archive: &Archive) {
-        let first = self.lanes.start_frames;
-        let Some(end) = archive.frames.last().map(|f| f.index + 1) else {
-            return;
-        };
-        let begin = archive.oldest().max(first);
-        if end <= begin {
-            return;
-        }
-        self.shared
-            .update_progress(|p| p.activity = "taking up the frames made before".into());
-        for set in (begin..end).filter_map(|i| archive.load(i)) {
-            for kind in LaneKind::ALL {
-                match &set.lanes[kind.index()] {
-                    Some(lane) => {
-                        if !self.lanes.is_on(kind) {
-                            self.switch_lane(kind, true);
-                        }
-                        let made = Made {
-                            kind,
-                            index: set.index,
-                            members: lane.members.clone(),
-                            trace: DenoisingTrace::default(),
-                            date: set.date,
-                            recorded: lane.recorded,
-                        };
-                        self.recorder.generated(&mut self.engine, made);
-                        self.lanes.push(kind, lane.members.clone());
-                    }
-                    None => self.lanes.switch(kind, false),
-                }
-            }
-        }
-        while self.lanes.next < end {
-            // Recorded days need no state: one that cannot be read is told of when it is shown.
-            let _ = self.lanes.next_truth(&mut self.engine);
-            self.lanes.advance();
-        }
-        let diagnostics = self.recorder.figures(self.engine.card.truth.std);
-        self.shared.update_archive(|a| {
-            a.diagnostics = diagnostics;
-            a.on_disk = archive.on_disk.clone();
-            let kept = archive.frames.iter().filter(|f| f.index >= first).cloned();
-            let kept: Vec<_> = kept.collect();
-            if kept.first().is_none_or(|f| f.index > first) {
-                // Older ones lie on disk, or are gone.
-                a.frames.clear();
-            } else {
-                a.frames.retain(|f| f.index < first);
-            }
-            a.frames.extend(kept);
         });
     }
 
@@ -128,12 +77,12 @@ impl Session<'_> {
             set.lanes[kind.index()].as_ref().map(|l| l.members.clone())
         };
         self.lanes.go_back(&mut self.engine, next, &members);
-        self.recorder
-            .go_back(&|f| before.load(f), self.lanes.start_frames, next);
+        self.recorder.go_back(&|f| before.load(f), next);
         self.stopped = [false; LANES];
         let diagnostics = self.recorder.figures(self.engine.card.truth.std);
         self.shared.update_archive(|a| {
             a.go_back(next, KEPT_AT_LEAST);
+            a.shorten(next);
             a.diagnostics = diagnostics;
         });
         self.idle_line();
@@ -143,32 +92,85 @@ impl Session<'_> {
     pub(super) fn keep(&mut self, set: Arc<FrameSet>) {
         let diagnostics = self.recorder.figures(self.engine.card.truth.std);
         let keep = self.frames_kept();
-        let older: Vec<_> = self.shared.with_archive(|a| {
-            let drop = (a.frames.len() + 1).saturating_sub(keep);
-            a.frames.iter().take(drop).cloned().collect()
+        let over = self.shared.with_archive(|a| a.in_memory() + 1 > keep);
+        let lighter = over.then(|| {
+            let mut archive = self.shared.with_archive(Archive::clone);
+            self.lighten(&mut archive, keep);
+            archive
         });
-        let mut on_disk = self.shared.with_archive(|a| a.on_disk.clone());
-        for frame in &older {
-            if !self.disk_failed
-                && let Err(e) = put_on_disk(&mut on_disk, frame, self.options)
-            {
-                self.disk_failed = true;
-                self.shared.event(Event::Error {
-                    error: UserError::new(
-                        "Older frames are no longer kept",
-                        format!("they do not fit into memory, nor on disk: {e}"),
-                        "free some disk space before the next rollout, or write long ones to a file: eddyscope rollout",
-                    ),
-                    fatal: false,
-                });
-            }
-        }
         self.shared.update_archive(|a| {
-            a.frames.drain(..older.len());
+            if let Some(lighter) = lighter {
+                *a = lighter;
+            }
             a.frames.push(set);
-            a.on_disk = on_disk;
             a.diagnostics = diagnostics;
         });
+    }
+
+    /// Moves the oldest frames to disk until one more fits: of branches that rest first, many at once.
+    fn lighten(&mut self, archive: &mut Archive, keep: usize) {
+        while archive.in_memory() + 1 > keep {
+            let most = (0..archive.branches.len())
+                .filter_map(|i| Some((i, archive.branches[i].rest.as_ref()?.frames.len())))
+                .filter(|(_, frames)| *frames > KEPT_AT_LEAST)
+                .max_by_key(|(_, frames)| *frames);
+            match most {
+                Some((i, frames)) => {
+                    for _ in 0..AT_ONCE.min(frames - KEPT_AT_LEAST) {
+                        self.lighten_by_one(archive, Some(i));
+                    }
+                }
+                None if archive.frames.len() >= KEPT_AT_LEAST => {
+                    self.lighten_by_one(archive, None);
+                }
+                None => return,
+            }
+        }
+    }
+
+    /// Moves the oldest frame in memory of a branch (by position; the active one without) to disk, in all branches that
+    /// share it.
+    fn lighten_by_one(&mut self, archive: &mut Archive, branch: Option<usize>) {
+        let chosen = match branch {
+            Some(i) => (archive.branches.get_mut(i))
+                .and_then(|b| b.rest.as_mut())
+                .map(Arc::make_mut),
+            None => Some(&mut *archive),
+        };
+        let Some(chosen) = chosen.filter(|a| !a.frames.is_empty()) else {
+            return;
+        };
+        let frame = chosen.frames.remove(0);
+        if !self.disk_failed
+            && let Err(e) = put_on_disk(&mut chosen.on_disk, &frame, self.options, &self.disk)
+        {
+            self.disk_failed = true;
+            self.shared.event(Event::Error {
+                error: UserError::new(
+                    "Older frames are no longer kept",
+                    format!("they do not fit into memory, nor on disk: {e}"),
+                    "free some disk space before the next rollout, or write long ones to a file: eddyscope rollout",
+                ),
+                fatal: false,
+            });
+        }
+        let from = chosen.on_disk.clone();
+        let share = |a: &mut Archive| {
+            a.frames.remove(0);
+            a.on_disk.adopt(&from, frame.index);
+        };
+        let has = |a: &Archive| {
+            a.frames.len() > KEPT_AT_LEAST
+                && a.frames.first().is_some_and(|f| Arc::ptr_eq(f, &frame))
+        };
+        for rest in archive.branches.iter_mut().filter_map(|b| b.rest.as_mut()) {
+            if has(rest) {
+                share(Arc::make_mut(rest));
+            }
+        }
+        if has(archive) {
+            share(archive);
+        }
     }
 
     /// Number of frame sets that fit the memory limit.
@@ -189,13 +191,14 @@ fn put_on_disk(
     on_disk: &mut OnDisk,
     frame: &FrameSet,
     options: &WorkerOptions,
+    budget: &Arc<Budget>,
 ) -> std::io::Result<()> {
     if options.disk_mib == 0 {
         return Ok(());
     }
-    if !on_disk.exists() {
+    if on_disk.needs_file(frame.index) {
         let folder = options.disk_folder.clone().unwrap_or_else(OnDisk::folder);
-        *on_disk = OnDisk::create(&folder, options.disk_mib as u64 * 1024 * 1024)?;
+        on_disk.add_file(&folder, budget)?;
     }
     on_disk.push(frame)
 }

@@ -1,129 +1,39 @@
-//! Older frames of a long rollout on disk: what no longer fits the memory limit goes into one temporary file, in order,
-//! and is read back when someone looks at it.
+//! Older frames of a long rollout on disk: what no longer fits the memory limit goes into temporary files, in order, and is
+//! read back when someone looks at it. Branches share the frames that they have in common.
 
-use std::collections::VecDeque;
 use std::fmt;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::frame::FrameSet;
-use super::settings::Settings;
-use super::spill_format as format;
+pub use super::spill_file::Budget;
+use super::spill_file::Spill;
 
-/// The file. Removed when it is dropped.
-struct Spill {
-    file: File,
-    path: PathBuf,
-    /// Number of the first frame in it.
-    first: usize,
-    /// Where each frame begins; one after the other.
-    offsets: VecDeque<u64>,
-    /// Where the next frame goes.
-    end: u64,
-    /// Bytes that it may take.
-    limit: u64,
-    /// Settings that frames were made with; frames name them by position.
-    settings: Vec<Arc<Settings>>,
-    buffer: Vec<u8>,
+/// Frames of a branch within one file.
+#[derive(Clone)]
+struct Segment {
+    spill: Arc<Mutex<Spill>>,
+    range: Range<usize>,
 }
 
-impl Spill {
-    fn create(folder: &Path, limit: u64) -> io::Result<Self> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = folder.join(format!(
-            "eddyscope-frames-{}-{number}.tmp",
-            std::process::id()
-        ));
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&path)?;
-        // Without a name the file goes even if the program is killed.
-        #[cfg(unix)]
-        let _ = std::fs::remove_file(&path);
-        Ok(Self {
-            file,
-            path,
-            first: 0,
-            offsets: VecDeque::new(),
-            end: 0,
-            limit,
-            settings: Vec::new(),
-            buffer: Vec::new(),
-        })
-    }
-
-    fn range(&self) -> Range<usize> {
-        self.first..self.first + self.offsets.len()
-    }
-
-    fn push(&mut self, frame: &FrameSet) -> io::Result<()> {
-        if self.offsets.is_empty() {
-            self.first = frame.index;
-        }
-        if frame.index != self.range().end {
-            return Err(io::Error::other("a frame is missing before it"));
-        }
-        self.buffer.clear();
-        format::encode(frame, &mut self.settings, &mut self.buffer);
-        if self.end + self.buffer.len() as u64 > self.limit {
-            return Err(io::Error::other(
-                "the frames on disk have reached their limit",
-            ));
-        }
-        self.file.seek(SeekFrom::Start(self.end))?;
-        self.file.write_all(&self.buffer)?;
-        self.offsets.push_back(self.end);
-        self.end += self.buffer.len() as u64;
-        Ok(())
-    }
-
-    fn load(&mut self, index: usize) -> io::Result<Option<FrameSet>> {
-        let Some(at) = index.checked_sub(self.first) else {
-            return Ok(None);
-        };
-        let Some(&begin) = self.offsets.get(at) else {
-            return Ok(None);
-        };
-        let end = self.offsets.get(at + 1).copied().unwrap_or(self.end);
-        let mut bytes = vec![0; end.saturating_sub(begin) as usize];
-        self.file.seek(SeekFrom::Start(begin))?;
-        self.file.read_exact(&mut bytes)?;
-        format::decode(&bytes, &self.settings)
-            .map(Some)
-            .ok_or_else(|| io::Error::other("a frame on disk is damaged"))
-    }
-
-    /// Forgets the frames from number `next` on.
-    fn truncate(&mut self, next: usize) {
-        let kept = next.saturating_sub(self.first);
-        if let Some(&end) = self.offsets.get(kept) {
-            self.offsets.truncate(kept);
-            self.end = end;
-        }
+impl Segment {
+    fn with<T>(&self, work: impl FnOnce(&mut Spill) -> T) -> T {
+        work(&mut self.spill.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl Drop for Spill {
-    fn drop(&mut self) {
-        // Already gone on Unix; elsewhere a file that cannot be removed lies in the folder for temporary files.
-        #[cfg(not(unix))]
-        let _ = std::fs::remove_file(&self.path);
-        #[cfg(unix)]
-        let _ = &self.path;
-    }
-}
-
-/// The frames of a rollout that lie on disk, if any; copies share them.
+/// The frames of a branch that lie on disk, if any; copies share them.
 #[derive(Clone, Default)]
-pub struct OnDisk(Option<Arc<Mutex<Spill>>>);
+pub struct OnDisk {
+    /// One after the other without gap; the last may be empty.
+    segments: Vec<Segment>,
+    /// Frames from this number on count as not there, although a file may hold them: they are in memory again.
+    end: usize,
+    /// Whether the last segment's file is this branch's own.
+    writable: bool,
+}
 
 impl fmt::Debug for OnDisk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -132,13 +42,29 @@ impl fmt::Debug for OnDisk {
 }
 
 impl OnDisk {
-    /// A place for frames: a file in `folder` of at most `limit` bytes.
+    /// A place for frames: a file in `folder`, within a budget.
     ///
     /// # Errors
     /// A folder in which no file can be made.
-    pub fn create(folder: &Path, limit: u64) -> io::Result<Self> {
-        let spill = Spill::create(folder, limit)?;
-        Ok(Self(Some(Arc::new(Mutex::new(spill)))))
+    pub fn create(folder: &Path, budget: &Arc<Budget>) -> io::Result<Self> {
+        let mut place = Self::default();
+        place.add_file(folder, budget)?;
+        Ok(place)
+    }
+
+    /// A new file for the frames that follow.
+    ///
+    /// # Errors
+    /// See [`Self::create`].
+    pub fn add_file(&mut self, folder: &Path, budget: &Arc<Budget>) -> io::Result<()> {
+        let spill = Spill::create(folder, budget)?;
+        let end = self.segments.last().map_or(0, |s| s.range.end);
+        self.segments.push(Segment {
+            spill: Arc::new(Mutex::new(spill)),
+            range: end..end,
+        });
+        self.writable = true;
+        Ok(())
     }
 
     /// The folder that is used when none is named: one on a disk, where the system has one for files that may be large.
@@ -151,36 +77,105 @@ impl OnDisk {
         }
     }
 
-    fn with<T>(&self, work: impl FnOnce(&mut Spill) -> T) -> Option<T> {
-        let mut spill = self
-            .0
-            .as_ref()?
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        Some(work(&mut spill))
-    }
-
-    /// Whether there is a place for frames.
-    pub fn exists(&self) -> bool {
-        self.0.is_some()
+    /// Whether the frame `index` needs a file before it can be added.
+    pub fn needs_file(&self, index: usize) -> bool {
+        !self.writable && self.holding(index).is_none()
     }
 
     /// Numbers of the frames that lie there.
     pub fn range(&self) -> Range<usize> {
-        self.with(|s| s.range()).unwrap_or(0..0)
+        let start = self.segments.first().map_or(0, |s| s.range.start);
+        start..self.end.max(start)
     }
 
-    /// Adds the next frame.
+    fn holding(&self, index: usize) -> Option<&Segment> {
+        self.segments.iter().find(|s| s.range.contains(&index))
+    }
+
+    /// Adds the next frame; one that a file holds already is not written again.
     ///
     /// # Errors
-    /// A full disk, the limit, a frame that does not follow the last one.
-    pub fn push(&self, frame: &FrameSet) -> io::Result<()> {
-        self.with(|s| s.push(frame)).unwrap_or(Ok(()))
+    /// A full disk, the budget, a frame that does not follow the last one, no file of its own ([`Self::needs_file`]).
+    pub fn push(&mut self, frame: &FrameSet) -> io::Result<()> {
+        let index = frame.index;
+        if index == self.range().end && self.holding(index).is_some() {
+            self.end = index + 1;
+            return Ok(());
+        }
+        let own = self.writable.then(|| self.segments.pop()).flatten();
+        let Some(mut own) = own else {
+            return Err(io::Error::other("no file for it"));
+        };
+        if self.range().is_empty() && own.range.is_empty() {
+            self.segments.clear();
+        } else if index != self.end.max(own.range.start) {
+            self.segments.push(own);
+            return Err(io::Error::other("a frame is missing before it"));
+        }
+        let written = own.with(|s| s.push(frame));
+        if written.is_ok() {
+            if own.range.is_empty() {
+                own.range.start = index;
+            }
+            own.range.end = index + 1;
+            self.end = index + 1;
+        }
+        self.segments.push(own);
+        written
+    }
+
+    /// Takes over from another branch a frame that both have in common and that it has just added.
+    pub fn adopt(&mut self, from: &Self, index: usize) {
+        let Some(theirs) = from.holding(index) else {
+            return;
+        };
+        let range = self.range();
+        if !range.is_empty() && range.end != index {
+            return;
+        }
+        if self.holding(index).is_none() {
+            if range.is_empty() {
+                self.segments.clear();
+                self.writable = false;
+            }
+            theirs.with(|s| s.shared = true);
+            if self.segments.last().is_some_and(|s| s.range.is_empty()) {
+                self.segments.pop();
+                self.writable = false;
+            }
+            match self.segments.last_mut() {
+                Some(last) if Arc::ptr_eq(&last.spill, &theirs.spill) => last.range.end = index + 1,
+                _ => {
+                    self.segments.push(Segment {
+                        spill: Arc::clone(&theirs.spill),
+                        range: index..index + 1,
+                    });
+                    self.writable = false;
+                }
+            }
+        }
+        self.end = index + 1;
+    }
+
+    /// The same frames for a branch: it reads these files and writes its own.
+    pub fn share(&self) -> Self {
+        for segment in &self.segments {
+            segment.with(|s| s.shared = true);
+        }
+        let filled = self.segments.iter().filter(|s| !s.range.is_empty());
+        Self {
+            segments: filled.cloned().collect(),
+            end: self.end,
+            writable: false,
+        }
     }
 
     /// Reads a frame back; `None` where it is not there (or can no longer be read, which the log says).
     pub fn load(&self, index: usize) -> Option<Arc<FrameSet>> {
-        match self.with(|s| s.load(index))? {
+        if !self.range().contains(&index) {
+            return None;
+        }
+        match self.holding(index)?.with(|s| s.load(index)) {
             Ok(frame) => frame.map(Arc::new),
             Err(e) => {
                 log::warn!("frame {index} cannot be read back from disk: {e}");
@@ -189,9 +184,32 @@ impl OnDisk {
         }
     }
 
-    /// Forgets the frames from number `next` on.
-    pub fn truncate(&self, next: usize) {
-        let _ = self.with(|s| s.truncate(next));
+    /// Forgets the frames from number `next` on. What another branch reads stays where it is; this one writes elsewhere
+    /// then.
+    pub fn truncate(&mut self, next: usize) {
+        self.end = self.end.min(next);
+        let own = self.writable.then(|| self.segments.pop()).flatten();
+        for segment in &mut self.segments {
+            segment.range.end = segment.range.end.min(next);
+        }
+        self.segments.retain(|s| !s.range.is_empty());
+        let Some(mut own) = own else { return };
+        if own.range.end > next {
+            if own.with(|s| s.shared) {
+                self.writable = false;
+            } else {
+                own.with(|s| s.truncate(next));
+            }
+            own.range = own.range.start.min(next)..next;
+        }
+        if self.writable || !own.range.is_empty() {
+            self.segments.push(own);
+        }
+    }
+
+    /// The frames from number `first` on are in memory again; their files keep them for later.
+    pub fn withdraw(&mut self, first: usize) {
+        self.end = self.end.min(first);
     }
 }
 
@@ -200,6 +218,7 @@ mod tests {
     use super::*;
     use crate::data::Date;
     use crate::rollout::frame::{DenoisingTrace, LaneFrame, LaneStats, RainStats};
+    use crate::rollout::settings::Settings;
 
     fn frame(index: usize, settings: &Arc<Settings>) -> FrameSet {
         let lane = |lane: usize| LaneFrame {
@@ -254,6 +273,7 @@ mod tests {
                 ],
                 _ => Vec::new(),
             },
+            edited: [false, false, index == 9, false, false, false],
             generation: index as u64 + 5,
             seconds: 0.25,
         }
@@ -262,7 +282,7 @@ mod tests {
     #[test]
     fn frames_come_back_as_they_were() {
         let folder = tempfile::tempdir().unwrap();
-        let disk = OnDisk::create(folder.path(), 1 << 20).unwrap();
+        let mut disk = OnDisk::create(folder.path(), &Budget::new(1 << 20)).unwrap();
         let plain = Arc::new(Settings::default());
         let mut other = Settings::default();
         other.guidance.strength = 0.5;
@@ -300,7 +320,7 @@ mod tests {
     fn the_limit_holds_and_nothing_is_left_behind() {
         let folder = tempfile::tempdir().unwrap();
         let settings = Arc::new(Settings::default());
-        let disk = OnDisk::create(folder.path(), 2000).unwrap();
+        let mut disk = OnDisk::create(folder.path(), &Budget::new(2000)).unwrap();
         let stored = (0..100)
             .take_while(|i| disk.push(&frame(*i, &settings)).is_ok())
             .count();
@@ -309,6 +329,6 @@ mod tests {
         assert!(disk.load(stored - 1).is_some());
         drop(disk);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
-        assert!(OnDisk::default().load(0).is_none() && !OnDisk::default().exists());
+        assert!(OnDisk::default().load(0).is_none() && OnDisk::default().needs_file(0));
     }
 }

@@ -25,6 +25,7 @@ pub(crate) fn encode(frame: &FrameSet, settings: &mut Vec<Arc<Settings>>, out: &
         w.u64(*step as u64);
         w.u64(number(settings));
     }
+    frame.edited.iter().for_each(|e| w.flag(*e));
     w.u64(frame.generation);
     w.f64(frame.seconds);
     for lane in &frame.lanes {
@@ -46,6 +47,10 @@ pub(crate) fn decode(bytes: &[u8], settings: &[Arc<Settings>]) -> Option<FrameSe
     let steps = (0..r.u64()?)
         .map(|_| Some((usize::try_from(r.u64()?).ok()?, named(r.u64()?)?)))
         .collect::<Option<Vec<_>>>()?;
+    let mut edited = [false; super::settings::LANES];
+    for lane in &mut edited {
+        *lane = r.flag()?;
+    }
     let generation = r.u64()?;
     let seconds = r.f64()?;
     let mut lanes = [const { None }; super::settings::LANES];
@@ -61,6 +66,7 @@ pub(crate) fn decode(bytes: &[u8], settings: &[Arc<Settings>]) -> Option<FrameSe
         lanes,
         settings: made_by,
         steps,
+        edited,
         generation,
         seconds,
     })

@@ -20,11 +20,12 @@ use super::world::{Days, World, files_as_recording};
 const CHECKPOINT_EVERY: usize = 16;
 
 /// How truth goes on.
+#[derive(Clone)]
 pub(super) enum Truth {
     /// A state of the solver for each member, and earlier ones by the number of the frame that follows.
     Solver {
         states: Vec<sim::State>,
-        checkpoints: BTreeMap<usize, Vec<sim::State>>,
+        checkpoints: BTreeMap<usize, Arc<Vec<sim::State>>>,
     },
     /// The days of a recording, the same for all members.
     Recorded(Days),
@@ -81,7 +82,7 @@ impl Truth {
                     .collect()
             })
             .collect();
-        let checkpoints = BTreeMap::from([(count, states.clone())]);
+        let checkpoints = BTreeMap::from([(count, Arc::new(states.clone()))]);
         Ok((
             Self::Solver {
                 states,
@@ -149,7 +150,7 @@ impl Truth {
         } = self
             && next.is_multiple_of(CHECKPOINT_EVERY)
         {
-            checkpoints.insert(next, states.clone());
+            checkpoints.insert(next, Arc::new(states.clone()));
         }
     }
 
@@ -169,12 +170,39 @@ impl Truth {
         else {
             return;
         };
-        states.clone_from(kept);
+        states.clone_from(kept.as_ref());
         for _ in from..next {
             for (member, state) in states.iter_mut().enumerate() {
                 solver.advance_frame(state, spec.seed, member as u32);
             }
         }
+    }
+}
+
+impl Truth {
+    /// Goes on from other fields, one a member; the next frame is `next`. Recorded days stay as they are.
+    ///
+    /// # Errors
+    /// Fields that the solver cannot start from.
+    pub fn restart(
+        &mut self,
+        engine: &mut Engine,
+        fields: &[Arc<[f32]>],
+        next: usize,
+    ) -> Result<()> {
+        if let (
+            Self::Solver {
+                states,
+                checkpoints,
+            },
+            Some(solver),
+        ) = (self, engine.world.solver())
+        {
+            let begun = fields.iter().map(|f| solver.state_from_field(f));
+            *states = begun.collect::<Result<Vec<_>>>()?;
+            checkpoints.insert(next, Arc::new(states.clone()));
+        }
+        Ok(())
     }
 }
 

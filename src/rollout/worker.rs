@@ -85,6 +85,14 @@ impl Shared {
         lock(&self.settings).clone()
     }
 
+    /// Publishes settings of the worker's own choice: those of a branch that is taken up.
+    pub(super) fn set_settings(&self, settings: Arc<Settings>) -> u64 {
+        let mut slot = lock(&self.settings);
+        slot.generation += 1;
+        slot.settings = settings;
+        slot.generation
+    }
+
     /// Whether the window has gone.
     pub(super) fn quit(&self) -> bool {
         self.quit.load(Ordering::Relaxed)
@@ -195,10 +203,7 @@ impl Worker {
 
     /// Publishes new settings and returns their generation. Cheap; call on every change of a slider.
     pub fn set_settings(&self, settings: Settings) -> u64 {
-        let mut slot = lock(&self.shared.settings);
-        slot.generation += 1;
-        slot.settings = Arc::new(settings);
-        slot.generation
+        self.shared.set_settings(Arc::new(settings))
     }
 
     /// Sends a command; never blocks. `false` when the worker is gone or has too many waiting.

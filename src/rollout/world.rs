@@ -121,6 +121,7 @@ impl Recording for Regridded {
 }
 
 /// The days of a rollout: its dates, and the recorded day that truth shows for each.
+#[derive(Clone)]
 pub struct Days {
     recording: Rc<dyn Recording>,
     calendar: Calendar,

@@ -251,6 +251,7 @@ fn frame(index: usize, script: &Script) -> FrameSet {
         steps: Vec::new(),
         generation: 1,
         seconds: 0.2,
+        ..FrameSet::default()
     }
 }
 

@@ -112,6 +112,7 @@ pub fn frame(index: usize, script: &Script) -> FrameSet {
         steps: Vec::new(),
         generation: 1,
         seconds: 0.2,
+        ..FrameSet::default()
     }
 }
 

@@ -1,0 +1,329 @@
+//! Branches: the tree of a rollout. A branch goes on from a frame of another one with settings of its own; frames before
+//! that are shared between the two. Noise is a pure function of (seed, member, frame, step), so that a branch without a
+//! change of settings gives its parent's frames bit for bit.
+
+use std::sync::Arc;
+
+use crate::error::{Result, UserError};
+
+use super::engine::HISTORY;
+use super::frame::FrameSet;
+use super::protocol::Archive;
+use super::settings::{LANES, LaneKind, Settings};
+
+/// Names a branch within a rollout; never given twice.
+pub type BranchId = usize;
+
+/// A frame of a lane: one row-major array a member, physical units.
+pub type Members = Vec<Arc<[f32]>>;
+
+/// A branch.
+#[derive(Debug, Clone)]
+pub struct Branch {
+    /// Its number.
+    pub id: BranchId,
+    /// What a person calls it.
+    pub name: String,
+    /// The branch that it left; `None` for one that goes back to the start.
+    pub parent: Option<BranchId>,
+    /// Last frame that it has in common with its parent, if nothing was edited.
+    pub fork: usize,
+    /// Number of frames up to the fork that were edited by hand.
+    pub edited: usize,
+    /// The settings with which it goes on from the fork.
+    pub settings: Arc<Settings>,
+    /// The frame of this branch that truth was started from anew, where its history was edited.
+    pub truth_from: Option<usize>,
+    /// Frames and figures of a branch that rests; `None` for the active one, whose frames are the archive's.
+    pub rest: Option<Arc<Archive>>,
+}
+
+impl Branch {
+    /// The first branch of a rollout.
+    pub fn main(settings: Arc<Settings>) -> Self {
+        Self {
+            id: 0,
+            name: "main".into(),
+            parent: None,
+            fork: 0,
+            edited: 0,
+            settings,
+            truth_from: None,
+            rest: None,
+        }
+    }
+
+    /// The name that a branch has until it is given one.
+    pub fn default_name(id: BranchId) -> String {
+        format!("branch {}", id + 1)
+    }
+}
+
+/// Frames with which the last ones of a branch are replaced before it goes on.
+#[derive(Debug, Clone, Default)]
+pub struct EditedHistory {
+    /// By [`LaneKind::index`]: the last frames up to the fork, oldest first, one row-major array a member, physical
+    /// units; `None` leaves the lane as it was. At most [`HISTORY`] frames.
+    pub lanes: [Option<Vec<Members>>; LANES],
+}
+
+impl EditedHistory {
+    /// The same frames for all lanes: oldest first, one array a member, physical units.
+    pub fn all(frames: &[Members]) -> Self {
+        Self {
+            lanes: std::array::from_fn(|_| Some(frames.to_vec())),
+        }
+    }
+
+    /// Number of frames that are replaced, the most of any lane.
+    pub fn len(&self) -> usize {
+        let lengths = self.lanes.iter().flatten().map(Vec::len);
+        lengths.max().unwrap_or(0)
+    }
+
+    /// Whether nothing is replaced.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The frame of a lane that replaces frame `index` of a branch that goes on from `at`.
+    pub fn frame(&self, kind: LaneKind, at: usize, index: usize) -> Option<&Members> {
+        let frames = self.lanes[kind.index()].as_ref()?;
+        let back = at.checked_sub(index)?;
+        frames.get(frames.len().checked_sub(back + 1)?)
+    }
+
+    /// Checks that the frames can be a history: their number, members, cells and values.
+    ///
+    /// # Errors
+    /// Says which frame cannot be used and why.
+    pub fn validate(&self, at: usize, members: usize, cells: usize) -> Result<()> {
+        let bad = |cause: String| {
+            Err(UserError::new(
+                "The edited frames cannot be used",
+                cause,
+                "take them from the frames on screen, edit those, and try again",
+            ))
+        };
+        if self.len() > HISTORY.min(at + 1) {
+            let most = HISTORY.min(at + 1);
+            return bad(format!("{} frames, and at most {most} fit", self.len()));
+        }
+        for (kind, frames) in LaneKind::ALL.iter().zip(&self.lanes) {
+            for frame in frames.iter().flatten() {
+                let name = kind.label();
+                if frame.len() != members {
+                    return bad(format!("{name}: {} of {members} members", frame.len()));
+                }
+                if let Some(odd) = frame.iter().find(|m| m.len() != cells) {
+                    return bad(format!("{name}: {} values, not {cells}", odd.len()));
+                }
+                if frame.iter().any(|m| m.iter().any(|v| !v.is_finite())) {
+                    return bad(format!("{name}: a value is not a finite number"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Archive {
+    /// A branch by its number.
+    pub fn branch(&self, id: BranchId) -> Option<&Branch> {
+        self.branches.iter().find(|b| b.id == id)
+    }
+
+    /// Frames and figures of a branch: the archive itself for the active one. Of what it holds, `branches` is empty where
+    /// it rests.
+    pub fn of(&self, id: BranchId) -> Option<&Archive> {
+        if id == self.active {
+            return Some(self);
+        }
+        self.branch(id)?.rest.as_deref()
+    }
+
+    /// A frame of a branch by its number (from disk if it lies there).
+    pub fn load_from(&self, id: BranchId, index: usize) -> Option<Arc<FrameSet>> {
+        self.of(id)?.load(index)
+    }
+
+    /// Number of frame sets in memory, those that branches share counted once.
+    pub fn in_memory(&self) -> usize {
+        let resting: Vec<_> = self
+            .branches
+            .iter()
+            .filter_map(|b| b.rest.as_ref())
+            .collect();
+        if resting.is_empty() {
+            return self.frames.len();
+        }
+        let all = resting.iter().flat_map(|a| &a.frames).chain(&self.frames);
+        let distinct: std::collections::HashSet<_> = all.map(Arc::as_ptr).collect();
+        distinct.len()
+    }
+
+    /// Lets the active branch rest and takes up another one. `false` for one that is not there.
+    pub(super) fn activate(&mut self, id: BranchId) -> bool {
+        let other = self.branches.iter_mut().find(|b| b.id == id);
+        let Some(taken) = other.and_then(|b| b.rest.take()) else {
+            return false;
+        };
+        self.rest();
+        let taken = Arc::unwrap_or_clone(taken);
+        self.frames = taken.frames;
+        self.on_disk = taken.on_disk;
+        self.diagnostics = taken.diagnostics;
+        self.active = id;
+        self.epoch += 1;
+        true
+    }
+
+    /// Puts the active branch to rest: its frames go with it.
+    pub(super) fn rest(&mut self) {
+        let resting = Self {
+            frames: std::mem::take(&mut self.frames),
+            on_disk: std::mem::take(&mut self.on_disk),
+            diagnostics: std::mem::take(&mut self.diagnostics),
+            epoch: self.epoch,
+            branches: Vec::new(),
+            active: self.active,
+        };
+        let active = self.active;
+        if let Some(branch) = self.branches.iter_mut().find(|b| b.id == active) {
+            branch.rest = Some(Arc::new(resting));
+        }
+    }
+
+    /// Forgets a branch that rests. Those that left it now leave its parent; without a parent the first of them takes its
+    /// place. `false` for the active branch and for one that is not there.
+    pub(super) fn forget(&mut self, id: BranchId) -> bool {
+        let at = self.branches.iter().position(|b| b.id == id);
+        let Some(at) = at.filter(|_| id != self.active) else {
+            return false;
+        };
+        let gone = self.branches.remove(at);
+        let heir = match gone.parent {
+            Some(parent) => Some((parent, gone.fork, gone.edited)),
+            None => {
+                let mut children = self.branches.iter_mut();
+                children.find(|b| b.parent == Some(id)).map(|eldest| {
+                    eldest.parent = None;
+                    (eldest.id, eldest.fork, eldest.edited)
+                })
+            }
+        };
+        let Some((heir, fork, edited)) = heir else {
+            return true;
+        };
+        for child in self.branches.iter_mut().filter(|b| b.parent == Some(id)) {
+            child.parent = Some(heir);
+            if child.fork > fork {
+                // It has left the heir where the one that is gone had.
+                child.fork = fork;
+                child.edited = edited;
+                if gone.parent.is_some() {
+                    child.settings = Arc::clone(&gone.settings);
+                }
+            } else {
+                let edited_before = (child.fork + edited).saturating_sub(fork);
+                child.edited = child.edited.max(edited_before);
+            }
+        }
+        true
+    }
+
+    /// After the active branch went back: the next frame is number `next`. What left it later has it in common only so
+    /// far.
+    pub(super) fn shorten(&mut self, next: usize) {
+        let (active, last) = (self.active, next.saturating_sub(1));
+        for b in &mut self.branches {
+            if b.id == active || b.parent == Some(active) {
+                b.fork = b.fork.min(last);
+            }
+            if b.id == active {
+                b.truth_from = b.truth_from.filter(|f| *f <= last);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn branch(id: BranchId, parent: Option<BranchId>, fork: usize) -> Branch {
+        Branch {
+            id,
+            name: Branch::default_name(id),
+            parent,
+            fork,
+            rest: Some(Arc::default()),
+            ..Branch::main(Arc::default())
+        }
+    }
+
+    fn tree(branches: Vec<Branch>, active: BranchId) -> Archive {
+        Archive {
+            branches,
+            active,
+            ..Archive::default()
+        }
+    }
+
+    fn shape(a: &Archive) -> Vec<(BranchId, Option<BranchId>, usize)> {
+        let of = |b: &Branch| (b.id, b.parent, b.fork);
+        a.branches.iter().map(of).collect()
+    }
+
+    #[test]
+    fn children_of_a_forgotten_branch_leave_its_parent() {
+        let all = vec![
+            branch(0, None, 0),
+            branch(1, Some(0), 20),
+            branch(2, Some(1), 30),
+            branch(3, Some(1), 10),
+        ];
+        let mut a = tree(all, 0);
+        assert!(!a.forget(0), "the active one");
+        assert!(a.forget(1));
+        assert_eq!(
+            shape(&a),
+            [(0, None, 0), (2, Some(0), 20), (3, Some(0), 10)]
+        );
+        assert!(!a.forget(1));
+    }
+
+    #[test]
+    fn the_first_child_takes_the_place_of_a_forgotten_root() {
+        let all = vec![
+            branch(0, None, 0),
+            branch(1, Some(0), 20),
+            branch(2, Some(0), 30),
+            branch(3, Some(2), 40),
+        ];
+        let mut a = tree(all, 3);
+        assert!(a.forget(0));
+        assert_eq!(
+            shape(&a),
+            [(1, None, 20), (2, Some(1), 20), (3, Some(2), 40)]
+        );
+    }
+
+    #[test]
+    fn an_edited_history_names_its_frames_and_refuses_what_does_not_fit() {
+        let frame = |v: f32| vec![Arc::from([v; 4])];
+        let edit = EditedHistory::all(&[frame(1.0), frame(2.0)]);
+        assert_eq!(edit.len(), 2);
+        assert_eq!(edit.frame(LaneKind::Guided, 9, 9), Some(&frame(2.0)));
+        assert_eq!(edit.frame(LaneKind::Guided, 9, 8), Some(&frame(1.0)));
+        assert_eq!(edit.frame(LaneKind::Guided, 9, 7), None);
+        assert_eq!(edit.frame(LaneKind::Guided, 9, 10), None);
+        assert!(edit.validate(9, 1, 4).is_ok());
+        assert!(edit.validate(0, 1, 4).is_err(), "before the first frame");
+        assert!(edit.validate(9, 2, 4).is_err() && edit.validate(9, 1, 5).is_err());
+        let odd = EditedHistory::all(&[frame(f32::NAN)]);
+        assert!(odd.validate(9, 1, 4).is_err());
+        let five = vec![frame(0.0); HISTORY + 1];
+        assert!(EditedHistory::all(&five).validate(9, 1, 4).is_err());
+    }
+}
