@@ -8,6 +8,7 @@
 pub mod basis;
 pub mod encoder;
 pub mod gaussian;
+pub mod global_mean;
 pub mod sampler;
 pub mod schedule;
 pub mod seasonal;

@@ -5,13 +5,15 @@
 //!
 //! `logit(x; h, s) = sum_k [ x_k^2/(C_k+s^2) - (x_k - beta_k mu_k)^2/(S_k+s^2) + ln((C_k+s^2)/(S_k+s^2)) ] / 2`
 //!
-//! as in [`super::two_tower`], which also explains the correction `-(1 - g) delta`.
+//! as in [`super::two_tower`], which also explains the correction `-(1 - g) delta`. Where the card has measured it, the
+//! errors are not independent: see [`super::global_mean`].
 
 use std::rc::Rc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
+use super::global_mean::{GlobalMean, Joint, Sensitivity};
 use super::wavelet::{WaveletBasis, band_count};
 use super::{Conditioned, Context, Control, Discriminate, Judgement};
 use crate::error::{Result, UserError};
@@ -38,6 +40,9 @@ pub struct WaveletCalibration {
     /// How much of a forecast's departure from what is usual is kept.
     #[serde(default)]
     pub keep: Keep,
+    /// How the errors hang together in the global mean; `None` = not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub global: Option<GlobalMean>,
 }
 
 /// Share, by band, of a forecast's departure from what is usual that is kept; empty = all of it.
@@ -90,6 +95,12 @@ impl WaveletCalibration {
             (
                 self.keep.fits(bands),
                 "keep needs a number from 0 to 1 for every band of the grid",
+            ),
+            (
+                self.global
+                    .as_ref()
+                    .is_none_or(|g| g.ratio.len() == 4 && g.ratio.iter().all(|r| *r > 0.0)),
+                "global.ratio needs a number above 0 for each history length",
             ),
             (
                 self.spread_limit.is_finite() && self.spread_limit > 0.0,
@@ -182,6 +193,7 @@ struct Law {
     spread: Vec<Tensor<4>>,
     /// Shares of [`Keep`], told and untold, by coefficient.
     keep: [Tensor<4>; 2],
+    sensitivity: Option<Sensitivity>,
     device: Device,
 }
 
@@ -194,6 +206,7 @@ impl<F: ForecastSpread> WaveletTower<F> {
         tower: F,
         calibration: WaveletCalibration,
         tables: &WaveletTables,
+        sensitivity: Option<Sensitivity>,
         device: &Device,
     ) -> Result<Self> {
         calibration.validate()?;
@@ -235,6 +248,7 @@ impl<F: ForecastSpread> WaveletTower<F> {
             spread: tables.spread.iter().map(|s| tensor(s, 1e-3)).collect(),
             basis,
             calibration,
+            sensitivity,
             device: device.clone(),
         };
         Ok(Self {
@@ -264,10 +278,21 @@ impl<F: ForecastSpread> WaveletTower<F> {
         };
         let s = forecast.log_variance.exp() * law.spread[m].clone();
         let limit = law.c.clone() * law.calibration.spread_limit;
+        let s = s.min_pair(limit).clamp_min(FLOOR * 0.1);
+        let joint = match (&law.calibration.global, &law.sensitivity) {
+            (Some(global), Some(sensitivity)) => {
+                let missed = law.calibration.missed.get(m).copied().unwrap_or(0.0);
+                let cells = law.basis.inverse(mean.clone());
+                let u = law.basis.transform(sensitivity.gradient(cells, missed));
+                Some(Joint::new(u, &s, global.ratio[m]))
+            }
+            _ => None,
+        };
         Prepared {
             law: Rc::clone(law),
             mean,
-            s: s.min_pair(limit).clamp_min(FLOOR * 0.1),
+            s,
+            joint,
         }
     }
 }
@@ -286,7 +311,12 @@ impl<F: ForecastSpread> Control for WaveletTower<F> {
         noise: Tensor<4>,
     ) -> Tensor<4> {
         let p = self.prepare(history, context);
-        self.law.basis.inverse(p.mean + p.s.sqrt() * noise)
+        let error = p.s.sqrt() * noise;
+        let error = match &p.joint {
+            Some(joint) => joint.tame(error),
+            None => error,
+        };
+        self.law.basis.inverse(p.mean + error)
     }
 }
 
@@ -296,6 +326,7 @@ struct Prepared {
     mean: Tensor<4>,
     /// `S`.
     s: Tensor<4>,
+    joint: Option<Joint>,
 }
 
 impl Conditioned for Prepared {
@@ -310,7 +341,14 @@ impl Conditioned for Prepared {
         let xw = law.basis.transform(x.clone());
         let off = xw.clone() - self.mean.clone();
         let gaussian = w_c * xw.clone();
-        let shift = self.mean.clone() + w_s * off.clone() - gaussian.clone();
+        let mut shift = self.mean.clone() + w_s * off.clone() - gaussian.clone();
+        let mut beyond = None;
+        if let Some(joint) = &self.joint {
+            let w = off.clone() / conditional.clone();
+            let (more, square, det) = joint.beyond(&w, &conditional);
+            shift = shift - more * s2;
+            beyond = Some((square + det).reshape([-1]).mul_scalar(0.5));
+        }
 
         let per_coefficient = xw.clone() * xw / marginal.clone()
             - off.clone() * off / conditional.clone()
@@ -321,6 +359,10 @@ impl Conditioned for Prepared {
             .sum_dim(1)
             .reshape([rows])
             .mul_scalar(0.5);
+        let logit = match beyond {
+            Some(b) => logit - b,
+            None => logit,
+        };
 
         let taken: Vec<f32> = law
             .calibration
@@ -339,156 +381,4 @@ impl Conditioned for Prepared {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::diffusion::to_vec;
-    use crate::random::{NoiseKey, Stream};
-
-    const SHAPE: [usize; 2] = [16, 32];
-
-    /// Half of the last frame, and a spread that differs from row to row of the history.
-    struct Half;
-
-    impl ForecastSpread for Half {
-        fn forecast(
-            &self,
-            history: &Tensor<4>,
-            _: Context,
-            basis: &WaveletBasis,
-        ) -> SpreadForecast {
-            let last = history.clone().narrow(1, 0, 1);
-            let bands = basis.band_count();
-            let [rows, _, ny, nx] = last.dims();
-            SpreadForecast {
-                log_variance: basis
-                    .from_band_maps(last.clone().expand([rows, bands, ny, nx]) * 0.5 - 2.5),
-                mean: last * 0.5,
-                usual: None,
-            }
-        }
-    }
-
-    fn tower() -> WaveletTower<Half> {
-        let n = SHAPE[0] * SHAPE[1];
-        let bands = band_count(SHAPE[0], SHAPE[1]);
-        let power = (0..n).map(|i| 0.1 + 0.4 * (i % 7) as f32 / 6.0).collect();
-        WaveletTower::new(
-            Half,
-            WaveletCalibration {
-                shape: SHAPE,
-                spread_limit: 1.5,
-                gain_log_sigma: vec![-4.0, 0.0],
-                gain: vec![vec![1.0; bands], vec![0.0; bands]],
-                missed: vec![],
-                keep: Keep::default(),
-            },
-            &WaveletTables {
-                power,
-                beta: vec![vec![0.9; n]; 4],
-                spread: vec![vec![1.1; n]; 4],
-            },
-            &Device::flex(),
-        )
-        .unwrap()
-    }
-
-    fn noise(frame: u32, channels: usize) -> Tensor<4> {
-        let key = NoiseKey {
-            seed: 12,
-            stream: Stream::Test,
-            member: 0,
-            frame,
-            step: 0,
-        };
-        let values = key.normal_f32(channels * SHAPE[0] * SHAPE[1]);
-        let shape = [1, channels, SHAPE[0], SHAPE[1]];
-        Tensor::from_data(TensorData::new(values, shape), &Device::flex())
-    }
-
-    const CONTEXT: Context = Context { m: 3, season: None };
-
-    /// The logit is quadratic in x, so a central difference of any step is exact but for rounding.
-    #[test]
-    fn gradient_agrees_with_finite_differences() {
-        let tower = tower();
-        let conditioned = tower.condition(&(noise(0, 4) * 0.5), CONTEXT);
-        for sigma in [0.05, 0.5, 5.0] {
-            let x = noise(1, 1) * 0.5 + noise(2, 1) * sigma as f32;
-            let gradient = conditioned
-                .judge(&x, sigma, &x)
-                .shift
-                .div_scalar((sigma * sigma) as f32);
-            let along = noise(3, 1);
-            let h = 0.5 * sigma as f32;
-            let logit = |sign: f32| {
-                let moved = x.clone() + along.clone() * (sign * h);
-                f64::from(to_vec(conditioned.judge(&moved, sigma, &x).logit)[0])
-            };
-            let difference = (logit(1.0) - logit(-1.0)) / (2.0 * f64::from(h));
-            let exact: f64 = to_vec(gradient * along).iter().map(|v| f64::from(*v)).sum();
-            assert!(
-                (difference - exact).abs() < 1e-3 * exact.abs().max(1.0),
-                "sigma {sigma}: {difference} {exact}"
-            );
-        }
-    }
-
-    /// With a Gaussian image model and g = 0 the guided estimate is the conditional Gaussian's.
-    #[test]
-    fn guided_estimate_is_the_conditional_mean() {
-        let tower = tower();
-        let history = noise(0, 4) * 0.5;
-        let p = tower.prepare(&history, CONTEXT);
-        let x = noise(1, 1);
-        let sigma = 1.5; // above the levels of the gain: g = 0
-        let law = &tower.law;
-        let s2 = (sigma * sigma) as f32;
-        let xw = law.basis.transform(x.clone());
-        let own = law
-            .basis
-            .inverse(law.c.clone() / (law.c.clone() + s2) * xw.clone());
-        let j = p.judge(&x, sigma, &own);
-        let guided = own + j.shift + j.correction.unwrap();
-        let expected = law
-            .basis
-            .inverse(p.mean.clone() + p.s.clone() / (p.s.clone() + s2) * (xw - p.mean.clone()));
-        let worst = to_vec((guided - expected).abs().max())[0];
-        assert!(worst < 1e-5, "{worst}");
-    }
-
-    #[test]
-    fn control_has_the_forecast_mean_and_spread() {
-        let tower = tower();
-        let history = noise(0, 4) * 0.5;
-        let p = tower.prepare(&history, CONTEXT);
-        let mut ratio = 0.0;
-        for i in 0..40 {
-            let x = tower.forecast_with_noise(&history, CONTEXT, noise(100 + i, 1));
-            let off = tower.law.basis.transform(x) - p.mean.clone();
-            ratio += f64::from(to_vec((off.square() / p.s.clone()).mean())[0]) / 40.0;
-        }
-        assert!((ratio - 1.0).abs() < 0.05, "{ratio}");
-    }
-
-    #[test]
-    fn unusable_calibrations_are_refused() {
-        let good = tower().law.calibration.clone();
-        good.validate().unwrap();
-        let broken: [fn(&mut WaveletCalibration); 6] = [
-            |c| c.keep.told = vec![0.5; 2],
-            |c| c.gain.truncate(1),
-            |c| c.gain[0].truncate(2),
-            |c| c.gain[1][0] = 1.5,
-            |c| c.gain_log_sigma.reverse(),
-            |c| c.spread_limit = f32::NAN,
-        ];
-        for b in broken {
-            let mut c = good.clone();
-            b(&mut c);
-            assert!(c.validate().is_err());
-        }
-        assert_eq!(good.gain_at(1e-9)[0], 1.0);
-        assert!((good.gain_at((-2.0f64).exp())[0] - 0.5).abs() < 1e-6);
-        assert_eq!(good.gain_at(1e9)[0], 0.0);
-    }
-}
+mod tests;

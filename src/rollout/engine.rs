@@ -9,6 +9,7 @@ use crate::data::recording::Recording;
 use crate::data::{Amounts, Normaliser};
 use crate::device::ComputeDevice;
 use crate::diffusion::encoder::EncoderGuide;
+use crate::diffusion::global_mean::Sensitivity;
 use crate::diffusion::seasonal::{HARMONICS, SeasonalCycle};
 use crate::diffusion::two_tower::{Forecast, TwoTower};
 use crate::diffusion::wavelet::WaveletBasis;
@@ -183,7 +184,14 @@ impl Engine {
                             cycle,
                             anomalies: t.anomalies,
                         };
-                        Box::new(WaveletTower::new(tower, w.clone(), &tables, device)?)
+                        let sensitivity = match (&normaliser, &card.data.globe) {
+                            (Normaliser::Amounts(a), Some(g)) => {
+                                Some(Sensitivity::new(a, &g.grid, device))
+                            }
+                            _ => None,
+                        };
+                        let law = w.clone();
+                        Box::new(WaveletTower::new(tower, law, &tables, sensitivity, device)?)
                     }
                     _ => {
                         return Err(UserError::new(

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::data::dataset::Part;
 use crate::diffusion::seasonal::SeasonalCycle;
 use crate::diffusion::two_tower::Calibration;
+use crate::diffusion::global_mean::Sensitivity;
 use crate::diffusion::wavelet_tower::{WaveletCalibration, WaveletTower};
 use crate::error::{Result, UserError};
 use crate::model::card::{
@@ -286,18 +287,26 @@ impl Work<'_> {
                 .filter(|_| self.networks.tower.knows_season()),
             anomalies: config.tower.anomalies,
         };
+        let sensitivity = Sensitivity::new(&amounts, &days.grid, self.device);
         let (wavelet, tables) = GlobeSubject {
             tower: &tower(),
             denoiser: &self.networks.denoiser,
             data: &data,
             keep: config.tower.keep.clone(),
+            sensitivity: Some(&sensitivity),
             device: self.device,
         }
         .calibrate(config.data.seed, &|done, all| {
             (self.progress)("calibrating", done, all)
         })?;
         let (adjust, rows) = if globe.adjust != Adjust::Off {
-            let tower = WaveletTower::new(tower(), wavelet.clone(), &tables, self.device)?;
+            let tower = WaveletTower::new(
+                tower(),
+                wavelet.clone(),
+                &tables,
+                Some(sensitivity),
+                self.device,
+            )?;
             Adjustment {
                 denoiser: &self.networks.denoiser,
                 discriminator: &tower,

@@ -5,6 +5,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::data::Dataset;
 use crate::data::dataset::Part;
+use crate::diffusion::global_mean::{GlobalMean, Joint, Sensitivity};
 use crate::diffusion::wavelet::{WaveletBasis, band_count, bands};
 use crate::diffusion::wavelet_tower::{ForecastSpread, Keep, WaveletCalibration, WaveletTables};
 use crate::diffusion::{Context, Denoise, to_vec};
@@ -41,6 +42,8 @@ pub struct GlobeSubject<'a> {
     pub data: &'a Dataset,
     /// Shares of a forecast's departure from what is usual that are kept.
     pub keep: Keep,
+    /// How the global mean depends on the cells; `None` leaves the errors independent.
+    pub sensitivity: Option<&'a Sensitivity>,
     /// Where to compute.
     pub device: &'a Device,
 }
@@ -122,6 +125,11 @@ impl GlobeSubject<'_> {
             tables.spread.push(spread);
             progress(2 + m, total);
         }
+        let global = self.sensitivity.map(|sensitivity| GlobalMean {
+            ratio: (0..HISTORY)
+                .map(|m| self.together(&basis, &tables, sensitivity, m, missed[m]))
+                .collect(),
+        });
         let (lo, hi) = (GAIN_SIGMA.0.ln(), GAIN_SIGMA.1.ln());
         let levels: Vec<f64> = (0..GAIN_LEVELS)
             .map(|i| lo + (hi - lo) * i as f64 / (GAIN_LEVELS - 1) as f64)
@@ -142,6 +150,7 @@ impl GlobeSubject<'_> {
             gain: smooth(&gains),
             missed,
             keep: self.keep.clone(),
+            global,
         };
         calibration.validate()?;
         Ok((calibration, tables))
@@ -191,6 +200,45 @@ impl GlobeSubject<'_> {
             }
         }
         s
+    }
+
+    /// Variance of the error of the global mean, to first order, divided by what independent coefficients give.
+    fn together(
+        &self,
+        basis: &WaveletBasis,
+        tables: &WaveletTables,
+        sensitivity: &Sensitivity,
+        m: usize,
+        missed: f32,
+    ) -> f32 {
+        let [ny, nx] = self.shape();
+        let table = |v: &[f32]| {
+            Tensor::<4>::from_data(TensorData::new(v.to_vec(), [1, 1, ny, nx]), self.device)
+        };
+        let (c, beta, spread) = (
+            table(&tables.power).clamp_min(1e-6),
+            table(&tables.beta[m]),
+            table(&tables.spread[m]),
+        );
+        // Each day in units of what independence expects of it, so that no season outweighs the others.
+        let mut found = Vec::new();
+        for chunk in self.ends().chunks(BATCH) {
+            let (history, next) = self.windows(chunk);
+            let forecast = self.tower.forecast(&history, Context::history(m), basis);
+            let mean = basis.transform(forecast.mean) * beta.clone();
+            let s =
+                (forecast.log_variance.exp() * spread.clone()).min_pair(c.clone() * SPREAD_LIMIT);
+            let u = sensitivity.gradient(basis.inverse(mean.clone()), missed);
+            let joint = Joint::new(basis.transform(u), &s, 1.0);
+            let (along, expected) = joint.measure(basis.transform(next) - mean);
+            for (a, e) in to_vec(along).iter().zip(to_vec(expected)) {
+                found.push(f64::from(*a) / f64::from(e).sqrt().max(1e-15));
+            }
+        }
+        let count = found.len().max(1) as f64;
+        let mean = found.iter().sum::<f64>() / count;
+        let variance = found.iter().map(|f| (f - mean).powi(2)).sum::<f64>() / count;
+        (variance as f32).clamp(0.01, 4.0)
     }
 
     /// The least-squares weight of what the image model knows beyond the Gaussian, by band, for the longest history.
@@ -391,6 +439,7 @@ mod tests {
             denoiser: &Exact,
             data: &data,
             keep: Keep::default(),
+            sensitivity: None,
             device: &device,
         }
         .calibrate(0, &|_, _| ())

@@ -138,6 +138,7 @@ pub fn write_with(folder: &Path, season: bool) -> PathBuf {
             wavelet: Some(WaveletCalibration {
                 missed: Vec::new(),
                 keep: eddyscope::diffusion::wavelet_tower::Keep::default(),
+                global: None,
                 shape: [NY, NX],
                 spread_limit: 1.0,
                 gain_log_sigma: vec![-4.0, 0.0],
