@@ -14,17 +14,21 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
+use crate::data::Amounts;
 use crate::data::amounts::Transform;
 use crate::data::dataset::NORMALISED_STD;
-use crate::data::Amounts;
 use crate::field::Globe;
 
 /// What calibration measures of it; kept in the model's card.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GlobalMean {
-    /// Variance of the global mean's error divided by what independent coefficients give, for history lengths 0..=3.
+    /// `r`, for history lengths 0..=3.
     pub ratio: Vec<f32>,
+    /// What was measured on the validation days, to first order: variance of the global mean's error divided by what
+    /// independent coefficients give. A rollout needs less, since the image model's own detail is added and a cube is not
+    /// straight.
+    pub measured: Vec<f32>,
 }
 
 /// How the global mean depends on the cells.

@@ -100,6 +100,7 @@ impl LabConfig {
             season_share: 0.0,
             anomalies: false,
             keep: Default::default(),
+            global_ratio: None,
             spread_weight: 0.1,
             departure: Default::default(),
             season_shift: Default::default(),

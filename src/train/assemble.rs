@@ -9,9 +9,9 @@ use burn::tensor::Device;
 use serde_json::Value;
 
 use crate::data::dataset::Part;
+use crate::diffusion::global_mean::Sensitivity;
 use crate::diffusion::seasonal::SeasonalCycle;
 use crate::diffusion::two_tower::Calibration;
-use crate::diffusion::global_mean::Sensitivity;
 use crate::diffusion::wavelet_tower::{WaveletCalibration, WaveletTower};
 use crate::error::{Result, UserError};
 use crate::model::card::{
@@ -294,6 +294,7 @@ impl Work<'_> {
             data: &data,
             keep: config.tower.keep.clone(),
             sensitivity: Some(&sensitivity),
+            global_ratio: config.tower.global_ratio,
             device: self.device,
         }
         .calibrate(config.data.seed, &|done, all| {

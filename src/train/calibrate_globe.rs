@@ -44,6 +44,8 @@ pub struct GlobeSubject<'a> {
     pub keep: Keep,
     /// How the global mean depends on the cells; `None` leaves the errors independent.
     pub sensitivity: Option<&'a Sensitivity>,
+    /// Share of the variance of the global mean's error that the law keeps; `None` = as measured.
+    pub global_ratio: Option<f32>,
     /// Where to compute.
     pub device: &'a Device,
 }
@@ -125,10 +127,17 @@ impl GlobeSubject<'_> {
             tables.spread.push(spread);
             progress(2 + m, total);
         }
-        let global = self.sensitivity.map(|sensitivity| GlobalMean {
-            ratio: (0..HISTORY)
+        let global = self.sensitivity.map(|sensitivity| {
+            let measured: Vec<f32> = (0..HISTORY)
                 .map(|m| self.together(&basis, &tables, sensitivity, m, missed[m]))
-                .collect(),
+                .collect();
+            GlobalMean {
+                ratio: match self.global_ratio {
+                    Some(ratio) => vec![ratio; HISTORY],
+                    None => measured.clone(),
+                },
+                measured,
+            }
         });
         let (lo, hi) = (GAIN_SIGMA.0.ln(), GAIN_SIGMA.1.ln());
         let levels: Vec<f64> = (0..GAIN_LEVELS)
@@ -440,6 +449,7 @@ mod tests {
             data: &data,
             keep: Keep::default(),
             sensitivity: None,
+            global_ratio: None,
             device: &device,
         }
         .calibrate(0, &|_, _| ())

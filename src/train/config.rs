@@ -265,6 +265,10 @@ pub struct TowerTraining {
     /// Share, by wavelet band, of a forecast's departure from what is usual that the discriminator keeps.
     #[serde(default)]
     pub keep: Keep,
+    /// Share of the variance of the global mean's error that the discriminator's law leaves, on the globe
+    /// (`diffusion::global_mean`); without it the share that calibration measures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub global_ratio: Option<f32>,
     /// Weight of the likelihood of the spread beside the squared error (a tower with maps of its spread).
     #[serde(default = "tenth")]
     pub spread_weight: f64,
@@ -373,9 +377,13 @@ impl TrainConfig {
             ),
             (
                 (0.0..=1.0).contains(&self.tower.season_share)
+                    && self
+                        .tower
+                        .global_ratio
+                        .is_none_or(|r| r > 0.0 && r.is_finite())
                     && self.tower.spread_weight.is_finite()
                     && self.tower.spread_weight >= 0.0,
-                "tower.season_share lies between 0 and 1, spread_weight not below 0",
+                "tower.season_share lies between 0 and 1, global_ratio above 0, spread_weight not below 0",
             ),
             (
                 (0.0..=1.0).contains(&self.tower.season_shift)

@@ -97,6 +97,7 @@ fn tower() -> TowerTraining {
         season_share: 0.0,
         anomalies: false,
         keep: Default::default(),
+        global_ratio: None,
         spread_weight: 0.1,
         steps: 6,
         batch: 3,

@@ -8,12 +8,7 @@ const SHAPE: [usize; 2] = [16, 32];
 struct Half;
 
 impl ForecastSpread for Half {
-    fn forecast(
-        &self,
-        history: &Tensor<4>,
-        _: Context,
-        basis: &WaveletBasis,
-    ) -> SpreadForecast {
+    fn forecast(&self, history: &Tensor<4>, _: Context, basis: &WaveletBasis) -> SpreadForecast {
         let last = history.clone().narrow(1, 0, 1);
         let bands = basis.band_count();
         let [rows, _, ny, nx] = last.dims();
@@ -54,7 +49,10 @@ fn with_global(ratio: Option<f32>) -> WaveletTower<Half> {
             gain: vec![vec![1.0; bands], vec![0.0; bands]],
             missed: vec![],
             keep: Keep::default(),
-            global: ratio.map(|r| GlobalMean { ratio: vec![r; 4] }),
+            global: ratio.map(|r| GlobalMean {
+                ratio: vec![r; 4],
+                measured: vec![r; 4],
+            }),
         },
         &WaveletTables {
             power,
