@@ -28,6 +28,8 @@ pub enum Stream {
     Bootstrap = 9,
     /// First directions of an eigenvalue iteration.
     Directions = 10,
+    /// What a candidate is given before a discriminator is asked about it.
+    Question = 11,
     /// Anything in a test.
     Test = 6,
 }

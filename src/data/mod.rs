@@ -39,7 +39,7 @@ mod tests;
 pub use amounts::{Amounts, Normaliser, Transform};
 pub use augment::Symmetry;
 pub use calendar::{Calendar, Date};
-pub use dataset::{Dataset, Normalisation, Symmetries};
+pub use dataset::{Dataset, NORMALISED_STD, Normalisation, Symmetries};
 pub use files::check_writable;
 pub use netcdf_read::read_series;
 pub use netcdf_write::write_series;

@@ -8,6 +8,7 @@ pub mod frame;
 pub mod headless;
 pub mod headless_rain;
 pub mod lanes;
+pub mod microscope;
 pub mod protocol;
 mod rain;
 mod recorder;

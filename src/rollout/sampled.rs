@@ -61,11 +61,24 @@ impl FrameInProgress {
         settings: &Settings,
         watch: bool,
     ) -> Option<Self> {
+        Self::begin_member(engine, lanes, kinds, settings, watch, 0)
+    }
+
+    /// The same where the lanes' first member is number `first_member` of its rollout: its noise is that member's.
+    pub(super) fn begin_member(
+        engine: &Engine,
+        lanes: &Lanes,
+        kinds: &[LaneKind],
+        settings: &Settings,
+        watch: bool,
+        first_member: u32,
+    ) -> Option<Self> {
         let mut rows = Vec::new();
         let mut history = Vec::new();
         for &kind in &LaneKind::SAMPLED {
             if kinds.contains(&kind) && lanes.append_history(engine, kind, &mut history) {
-                rows.extend((0..lanes.members() as u32).map(|member| (kind, member)));
+                let members = (0..lanes.members() as u32).map(|member| first_member + member);
+                rows.extend(members.map(|member| (kind, member)));
             }
         }
         if rows.is_empty() {
