@@ -85,7 +85,8 @@ fn a_frame_is_made_again_bit_for_bit() {
         ..Settings::default()
     };
     settings.sampler.solver = Solver::Heun;
-    settings.sampler.steps = 4;
+    settings.sampler.steps = 6;
+    settings.sampler.sigma_max = 20.0;
     settings.sampler.churn = 1.0;
     let spec = RolloutSpec {
         seed: 3,
@@ -98,8 +99,8 @@ fn a_frame_is_made_again_bit_for_bit() {
         let s = Specimen::of(&archive, 5, lane, 1, 3, None).unwrap();
         let d = look(&aside, s);
         assert_eq!(d.agreement, Agreement::Equal, "{lane:?}");
-        assert_eq!(d.stops.len(), 7, "two evaluations a step, one in the last");
-        assert_eq!(d.traces[1].sigma.len(), 7);
+        assert_eq!(d.stops.len(), 11, "two evaluations a step, one in the last");
+        assert_eq!(d.traces[1].sigma.len(), 11);
         if lane == LaneKind::Guided {
             // Both rows begin at the same noise; only one is guided.
             let first = &d.stops[0];
@@ -124,6 +125,13 @@ fn a_frame_is_made_again_bit_for_bit() {
             assert!((0.5..2.0).contains(&(power / s2)), "{}", power / s2);
         }
     }
+    // A slider moved while the frame was made.
+    let mut stronger = settings.clone();
+    stronger.guidance.strength = 0.4;
+    let mut moved = Specimen::of(&archive, 5, LaneKind::Guided, 1, 3, None).unwrap();
+    moved.settings.push((2, Arc::new(stronger)));
+    let d = look(&aside, moved);
+    assert!(matches!(d.agreement, Agreement::Differs(_)));
     // Another seed is another frame, and that is said.
     let other = Specimen::of(&archive, 5, LaneKind::Guided, 1, 4, None).unwrap();
     let d = look(&aside, other);

@@ -102,7 +102,10 @@ impl Specimen {
             member: member as u32,
             frame,
             seed,
-            settings: vec![(0, Arc::clone(&set.settings))],
+            settings: match set.steps.is_empty() {
+                true => vec![(0, Arc::clone(&set.settings))],
+                false => set.steps.clone(),
+            },
             history,
             date: calendar.zip(set.date),
             kept,
