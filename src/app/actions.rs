@@ -4,13 +4,15 @@ use egui::{Key, Modifiers};
 
 use crate::render::Projection;
 
+use super::microscope;
+use super::stage::Stage;
 use super::state::State;
 
 /// Keys that only the globe has.
 pub const GLOBE_KEYS: &str = "C  G  P";
 
 /// Keys and what they do, as the help sheet shows them.
-pub const KEYS: [(&str, &str); 12] = [
+pub const KEYS: [(&str, &str); 13] = [
     ("Space", "play or pause"),
     ("← →", "one frame back or forward; at the end, make one"),
     ("Home  End", "first and newest frame"),
@@ -20,6 +22,10 @@ pub const KEYS: [(&str, &str); 12] = [
     ("M", "next history length"),
     ("S", "save the picture"),
     (GLOBE_KEYS, "coastlines, graticule, projection"),
+    (
+        "X",
+        "microscope: the denoising of the frame shown, and back",
+    ),
     ("T", "light or dark"),
     ("Esc", "close what is open; forget the followed cell"),
     ("F1  ?", "this help"),
@@ -29,6 +35,9 @@ pub const KEYS: [(&str, &str); 12] = [
 pub fn keyboard(ctx: &egui::Context, state: &mut State) {
     if ctx.egui_wants_keyboard_input() {
         return;
+    }
+    if state.stage == Stage::Microscope {
+        microscope::keyboard(ctx, state);
     }
     let pressed = |key: Key| ctx.input_mut(|i| i.consume_key(Modifiers::NONE, key));
     let (first, last) = (state.first(), state.last());
@@ -83,6 +92,12 @@ pub fn keyboard(ctx: &egui::Context, state: &mut State) {
                 Projection::Equirectangular => Projection::EqualEarth,
                 Projection::EqualEarth => Projection::Equirectangular,
             };
+        }
+    }
+    if pressed(Key::X) && !state.archive.frames.is_empty() {
+        match state.stage {
+            Stage::Microscope => state.stage = Stage::Lanes,
+            _ => state.open_microscope(None),
         }
     }
     if pressed(Key::T) {

@@ -10,6 +10,7 @@
 //! | `state` | everything that the panels read and change |
 //! | `source` | where frames come from: the worker |
 //! | `stage` | what the middle of the window shows |
+//! | `microscope` | stage: one frame's denoising, step by step |
 //! | `world` | the model in use: switching it, how its values become colours |
 //! | `playback` | which frame is shown |
 //! | `panels` | top bar, controls, lanes, timeline, diagnostics, status, help |
@@ -26,6 +27,7 @@
 mod actions;
 mod files;
 mod globe_lines;
+mod microscope;
 mod notices;
 pub mod paint;
 mod panels;
@@ -157,8 +159,9 @@ fn create(
     };
     let ctx = cc.egui_ctx.clone();
     let wake: Wake = Arc::new(move || ctx.request_repaint_after(pause));
+    let device = options.device;
     let worker = WorkerOptions {
-        device: options.device,
+        device,
         memory_mib: if options.memory_mib == 0 {
             1024
         } else {
@@ -184,6 +187,7 @@ fn create(
     };
     let mut state = State::new(launch, prefs, known, options.open);
     state.software = software;
+    state.device = device;
     let smoke = options
         .smoke
         .map(|plan| smoke::Smoke::new(plan, began, outcome));

@@ -2,6 +2,7 @@
 
 use egui::{Rect, Ui, UiBuilder, pos2, vec2};
 
+use super::microscope;
 use super::panels::viewport;
 use super::state::State;
 use super::theme::{GRID, palette};
@@ -16,16 +17,25 @@ pub enum Stage {
     /// The lanes side by side.
     #[default]
     Lanes,
+    /// One frame's denoising, step by step.
+    Microscope,
 }
 
 impl Stage {
     /// All stages, left to right, with their names and what they are for.
-    pub const ALL: &'static [(Self, &'static str, &'static str)] =
-        &[(Self::Lanes, "Lanes", "The methods side by side")];
+    pub const ALL: &'static [(Self, &'static str, &'static str)] = &[
+        (Self::Lanes, "Lanes", "The methods side by side"),
+        (
+            Self::Microscope,
+            "Microscope",
+            "One frame's denoising, step by step, with and without guidance (X)",
+        ),
+    ];
 }
 
 /// The row of stages (where there is a choice) and the stage below it.
 pub fn show(ui: &mut Ui, state: &mut State) {
+    microscope::rest(state);
     let whole = ui.max_rect();
     let mut below = whole;
     if Stage::ALL.len() > 1 && !state.archive.frames.is_empty() {
@@ -43,5 +53,6 @@ pub fn show(ui: &mut Ui, state: &mut State) {
     }
     ui.scope_builder(UiBuilder::new().max_rect(below), |ui| match state.stage {
         Stage::Lanes => viewport::show(ui, state),
+        Stage::Microscope => microscope::show(ui, state),
     });
 }

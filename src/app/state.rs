@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::device::DeviceRequest;
 use crate::error::UserError;
 use crate::render::globe::Rows;
 use crate::render::{Projection, View};
@@ -12,6 +13,7 @@ use crate::rollout::settings::{DiscriminatorKind, LANES, LaneKind, RolloutSpec};
 
 use super::files::Files;
 use super::globe_lines::GlobeLines;
+use super::microscope::Microscope;
 use super::notices::Notices;
 use super::playback::{Order, Playback};
 use super::prefs::Prefs;
@@ -56,6 +58,10 @@ pub struct State {
     pub blow_ups: [Option<BlowUp>; LANES],
     /// What the middle of the window shows.
     pub stage: Stage,
+    /// The device asked for: threads beside the worker compute there too.
+    pub device: DeviceRequest,
+    /// One frame's denoising.
+    pub microscope: Microscope,
     /// Which frame is shown.
     pub play: Playback,
     pub(super) ran: bool,
@@ -121,6 +127,8 @@ impl State {
             generation: 0,
             blow_ups: Default::default(),
             stage: Stage::default(),
+            device: DeviceRequest::default(),
+            microscope: Microscope::default(),
             play,
             ran: false,
             view: View::default(),

@@ -46,6 +46,9 @@ pub fn pointer(ui: &Ui, state: &mut State, kind: LaneKind, rect: Rect, response:
         Some((grid.column(lon), grid.row(lat)))
     };
     if response.double_clicked() {
+        if state.prefs.globe.view.is_whole() && LaneKind::SAMPLED.contains(&kind) {
+            state.open_microscope(Some(kind));
+        }
         state.prefs.globe.view = state.prefs.globe.view.whole();
     } else if response.clicked()
         && let Some(at) = response.interact_pointer_pos()

@@ -29,6 +29,7 @@ pub fn show(ui: &mut Ui, state: &mut State, kind: LaneKind, rect: Rect) {
     let response = ui.interact(square, ui.scope_id().with(kind), Sense::click_and_drag());
     response
         .widget_info(|| WidgetInfo::labeled(Role::Canvas, true, format!("{} lane", kind.label())));
+    menu(state, kind, &response);
     if state.globe().is_some() {
         globe_lane::pointer(ui, state, kind, square, &response);
     } else {
@@ -74,6 +75,22 @@ pub fn show(ui: &mut Ui, state: &mut State, kind: LaneKind, rect: Rect) {
         }
     }
     stopped(ui, state, kind, square);
+}
+
+/// What can be done with a frame of a lane.
+fn menu(state: &mut State, kind: LaneKind, response: &egui::Response) {
+    response.context_menu(|ui| {
+        let sampled = LaneKind::SAMPLED.contains(&kind);
+        let look = ui.add_enabled(sampled, egui::Button::new("Open in the microscope"));
+        if look
+            .on_hover_text("The denoising of this frame, step by step (X)")
+            .on_disabled_hover_text("No sampler makes this lane's frames")
+            .clicked()
+        {
+            state.open_microscope(Some(kind));
+            ui.close();
+        }
+    });
 }
 
 fn title(ui: &mut Ui, state: &State, kind: LaneKind, frame: Option<&FrameSet>, rect: Rect) {
@@ -130,6 +147,9 @@ fn pointer(ui: &Ui, state: &mut State, kind: LaneKind, square: Rect, response: &
         )
     };
     if response.double_clicked() {
+        if state.view == View::default() && LaneKind::SAMPLED.contains(&kind) {
+            state.open_microscope(Some(kind));
+        }
         state.view = View::default();
     } else if response.clicked()
         && let Some(at) = response.interact_pointer_pos()
