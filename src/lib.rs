@@ -17,7 +17,7 @@
 //! | [`export`] | field -> files: PNG with its recipe |
 //! | [`evaluate`] | the paper's figures and tables from ensembles of all methods |
 //! | [`report`] | charts, maps and the page that holds them: SVG, PNG, HTML |
-//! | [`rollout`] | settings, the engine (frames one after another) and the worker thread that owns it |
+//! | [`rollout`] | settings, the engine (frames one after another), the worker thread that owns it, the microscope beside it |
 //! | [`diffusion`] | noise levels, preconditioning, samplers, guidance, the Gaussian world with known answers |
 //! | [`nn`] | layers, U-Net, the networks of the discriminators (burn) |
 //! | [`model`] | model folder: card + weights, the shipped models |

@@ -83,7 +83,7 @@ impl Specimen {
         let set = archive.load(frame).ok_or(Refusal::NotKept)?;
         let made = set.lanes[lane.index()].as_ref().ok_or(Refusal::NoLane)?;
         let kept = made.members.get(member).ok_or(Refusal::NoLane)?.clone();
-        if made.trace.sigma.is_empty() {
+        if made.trace.sigma.is_empty() || set.edited[lane.index()] {
             return Err(Refusal::Given);
         }
         let history: Vec<_> = (0..frame)
