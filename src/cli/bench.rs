@@ -173,12 +173,27 @@ fn print(args: &BenchArgs, engine: &Engine, all: &[Timing]) {
                 "threads": rayon::current_num_threads(),
                 "repeats": args.repeats,
                 "model_hash": engine.model_hash,
+                "denoiser": engine.denoiser.cost(engine.shape()).map(|c| serde_json::json!({
+                    "kernels": c.kernels,
+                    "flop": c.flops,
+                    "weight_bytes": c.weight_bytes,
+                    "state_bytes": c.state_bytes,
+                })),
                 "timings": rows,
             })
         );
         return;
     }
     println!("{}, {} repeats", engine.compute.name, args.repeats);
+    if let Some(c) = engine.denoiser.cost(engine.shape()) {
+        println!(
+            "denoiser: {:.0} MFLOP, {:.2} MB of weights, {:.2} MB between layers; {} kernels",
+            c.flops as f64 / 1e6,
+            c.weight_bytes as f64 / 1e6,
+            c.state_bytes as f64 / 1e6,
+            c.kernels
+        );
+    }
     println!(
         "{:<48} {:>9} {:>9} {:>9}",
         "milliseconds", "min", "median", "max"

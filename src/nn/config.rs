@@ -111,6 +111,17 @@ pub struct EncoderConfig {
     pub sigma_data: f32,
 }
 
+/// Number of frequencies of the noise embedding.
+pub(super) const FREQUENCIES: usize = 32;
+
+/// The frequencies, from 0.5 to 16 radians per unit of `ln(sigma) / 4`, in equal ratios.
+pub(super) fn frequencies() -> [f32; FREQUENCIES] {
+    const LOWEST: f64 = 0.5;
+    const HIGHEST: f64 = 16.0;
+    let step = (HIGHEST / LOWEST).ln() / (FREQUENCIES - 1) as f64;
+    std::array::from_fn(|i| (LOWEST.ln() + step * i as f64).exp() as f32)
+}
+
 fn two() -> usize {
     2
 }

@@ -3,6 +3,7 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 
+use super::compiled::{Cost, Output};
 use super::config::UNetConfig;
 use super::unet::UNet;
 
@@ -64,7 +65,45 @@ impl Denoiser {
 
     /// [`Self::forward`] with one noise level for all rows.
     pub fn denoise(&self, x: Tensor<4>, sigma: f32) -> Tensor<4> {
+        self.denoise_with(x, sigma, None)
+    }
+
+    /// [`Self::denoise`] with channels beside the noised field.
+    pub(crate) fn denoise_with(
+        &self,
+        x: Tensor<4>,
+        sigma: f32,
+        beside: Option<Tensor<4>>,
+    ) -> Tensor<4> {
+        if let Some(compiled) = self.unet.fast(&x) {
+            let data = self.sigma_data;
+            let total = sigma * sigma + data * data;
+            let root = total.sqrt();
+            let finish = Output {
+                keep: data * data / total,
+                scale: sigma * data / root,
+            };
+            let noised = (x.clone(), 1.0 / root);
+            let inputs = match &beside {
+                Some(beside) => vec![noised, (beside.clone(), 1.0)],
+                None => vec![noised],
+            };
+            if let Some(out) = compiled.forward(inputs, Some(sigma.ln() / 4.0), finish) {
+                return out;
+            }
+        }
         let sigma = Tensor::from_data(TensorData::new(vec![sigma], [1]), &x.device());
-        self.forward(x, sigma)
+        self.forward_with(x, sigma, beside)
+    }
+
+    /// What an evaluation of one field of `[rows, columns]` costs, if the network has been compiled.
+    pub fn cost(&self, field: [usize; 2]) -> Option<Cost> {
+        self.unet.cost(field)
+    }
+
+    /// With a compiled form of the present weights; see [`UNet::compiled`].
+    pub fn compiled(mut self, config: &UNetConfig) -> Self {
+        self.unet = self.unet.compiled(config);
+        self
     }
 }

@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData, activation};
 
-use super::config::{Padding, UNetConfig};
+use super::config::{FREQUENCIES, Padding, UNetConfig, frequencies};
 use super::ops;
 use crate::random::{NoiseKey, Stream};
 
@@ -263,11 +263,6 @@ impl Attention {
     }
 }
 
-/// Number of frequencies of the noise embedding, between [`LOWEST`] and [`HIGHEST`] radians per unit of `ln(sigma) / 4`.
-const FREQUENCIES: usize = 32;
-const LOWEST: f64 = 0.5;
-const HIGHEST: f64 = 16.0;
-
 /// Noise level to embedding: Fourier features of `c_noise`, then two linear layers with SiLU.
 #[derive(Module, Debug)]
 pub(crate) struct Embedding {
@@ -285,11 +280,7 @@ impl Embedding {
 
     /// `c_noise` `[batch or 1]` to `[batch or 1, width]`.
     pub fn forward(&self, c_noise: Tensor<1>) -> Tensor<2> {
-        let step = (HIGHEST / LOWEST).ln() / (FREQUENCIES - 1) as f64;
-        let frequencies: Vec<f32> = (0..FREQUENCIES)
-            .map(|i| (LOWEST.ln() + step * i as f64).exp() as f32)
-            .collect();
-        let row = TensorData::new(frequencies, [1, FREQUENCIES]);
+        let row = TensorData::new(frequencies().to_vec(), [1, FREQUENCIES]);
         let phase =
             c_noise.clone().unsqueeze_dim::<2>(1) * Tensor::from_data(row, &c_noise.device());
         let features = Tensor::cat(vec![phase.clone().sin(), phase.cos()], 1);

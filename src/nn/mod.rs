@@ -4,11 +4,13 @@
 //! (Flex) the convolutions, norms and skip connections run in kernels of our own, in which the result of one row depends
 //! neither on the batch nor on the number of threads.
 
+mod compiled;
 mod config;
 mod cpu;
 mod denoiser;
 mod encoder;
 mod extension;
+mod fast;
 mod layers;
 mod ops;
 #[doc(hidden)]
@@ -18,6 +20,7 @@ mod unet;
 mod video;
 pub mod weights;
 
+pub use compiled::Cost;
 pub use config::{EncoderConfig, Padding, Skips, UNetConfig};
 pub use denoiser::Denoiser;
 pub use encoder::Encoder;

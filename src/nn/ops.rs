@@ -11,7 +11,7 @@ use super::cpu::{conv, norm};
 use super::extension::NetworkOps;
 
 /// Whether tensors of this device are Flex tensors.
-fn is_flex(device: &Device) -> bool {
+pub(super) fn is_flex(device: &Device) -> bool {
     match device.as_dispatch() {
         DispatchDevice::Flex(_) => true,
         DispatchDevice::Autodiff(_) => is_flex(&device.clone().inner()),

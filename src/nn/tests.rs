@@ -1,5 +1,6 @@
 //! Kernels against burn's own operations, networks against themselves in other batches and threads, files.
 
+mod compiled;
 mod files;
 mod kernels;
 mod networks;

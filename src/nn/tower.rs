@@ -3,6 +3,7 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 
+use super::compiled::Output;
 use super::config::UNetConfig;
 use super::unet::UNet;
 
@@ -93,6 +94,26 @@ impl HistoryTower {
         out
     }
 
+    /// The network's output for channels side by side.
+    fn output(&self, inputs: Vec<Tensor<4>>) -> Tensor<4> {
+        let plain = Output {
+            keep: 0.0,
+            scale: 1.0,
+        };
+        let fast = inputs.first().and_then(|x| self.unet.fast(x));
+        fast.and_then(|compiled| {
+            let inputs = inputs.iter().map(|x| (x.clone(), 1.0)).collect();
+            compiled.forward(inputs, None, plain)
+        })
+        .unwrap_or_else(|| self.unet.forward(Tensor::cat(inputs, 1), None))
+    }
+
+    /// With a compiled form of the present weights; see [`UNet::compiled`].
+    pub fn compiled(mut self, config: &UNetConfig) -> Self {
+        self.unet = self.unet.compiled(config);
+        self
+    }
+
     fn anomaly(&self, history: Tensor<4>, m: &[usize], season: &[Option<f64>]) -> TowerOutput {
         let [_, _, h, w] = history.dims();
         let last = history.clone().narrow(1, 0, 1);
@@ -103,7 +124,7 @@ impl HistoryTower {
         if self.season {
             inputs.push(season_maps(season, [rows, h, w], &device));
         }
-        let u = self.unet.forward(Tensor::cat(inputs, 1), None);
+        let u = self.output(inputs);
         if self.maps == 0 {
             return TowerOutput {
                 mean: last + u * INCREMENT,

@@ -3,7 +3,9 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
+use super::compiled::Cost;
 use super::config::{Skips, UNetConfig};
+use super::fast::Compiled;
 use super::layers::{Attention, Block, Conv, Embedding, Init, Norm};
 use super::ops;
 
@@ -139,6 +141,8 @@ pub struct UNet {
     pub(crate) norm: Norm,
     pub(crate) output: Conv,
     patch: usize,
+    #[module(skip)]
+    compiled: Compiled,
 }
 
 impl UNet {
@@ -191,7 +195,27 @@ impl UNet {
             norm: Norm::new(init, c[0], config.groups),
             output: Conv::zero(init, c[0], outputs, 3, config.padding),
             patch: config.patch,
+            compiled: Compiled::default(),
         }
+    }
+
+    /// The network with a compiled form of its present weights, if it lies on the CPU; `config` is what it was made from.
+    /// For networks whose weights do not change any more.
+    pub fn compiled(mut self, config: &UNetConfig) -> Self {
+        if ops::is_flex(&self.output.weight.val().device()) {
+            self.compiled = Compiled::new(config, &self);
+        }
+        self
+    }
+
+    /// What one field costs in the compiled form.
+    pub(crate) fn cost(&self, field: [usize; 2]) -> Option<Cost> {
+        self.compiled.cost(field)
+    }
+
+    /// The compiled form, if there is one that takes `x`.
+    pub(crate) fn fast(&self, x: &Tensor<4>) -> Option<&Compiled> {
+        Some(&self.compiled).filter(|c| c.takes(x))
     }
 
     /// `x` `[batch, in_channels, y, x]` with sides divisible by [`UNetConfig::divisor`], `c_noise` `[batch]`, or `[1]` for

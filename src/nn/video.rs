@@ -1,7 +1,7 @@
 //! The video model: an image model that also sees the last frames (the baseline of Hess et al. 2025).
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
 use super::config::UNetConfig;
 use super::denoiser::Denoiser;
@@ -62,8 +62,13 @@ impl VideoDenoiser {
 
     /// [`Self::forward`] with one noise level for all rows.
     pub fn denoise(&self, x: Tensor<4>, sigma: f32, condition: Tensor<4>) -> Tensor<4> {
-        let sigma = Tensor::from_data(TensorData::new(vec![sigma], [1]), &x.device());
-        self.forward(x, sigma, condition)
+        self.inner.denoise_with(x, sigma, Some(condition))
+    }
+
+    /// With a compiled form of the present weights; see [`super::UNet::compiled`].
+    pub fn compiled(mut self, config: &UNetConfig) -> Self {
+        self.inner = self.inner.compiled(config);
+        self
     }
 
     /// Frames of history that it can look at.

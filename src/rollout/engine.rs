@@ -159,7 +159,8 @@ impl Engine {
             &model.denoiser,
             &card.denoiser.weights,
             device,
-        )?;
+        )?
+        .compiled(&card.denoiser.network);
         let two_tower = match (&card.two_tower, &model.tower) {
             (Some(t), Some(bytes)) => {
                 let tower = weights::load(
@@ -167,7 +168,8 @@ impl Engine {
                     bytes,
                     &t.weights,
                     device,
-                )?;
+                )?
+                .compiled(&t.network);
                 let control: Box<dyn Control> = match (&t.calibration, &t.wavelet, &fields) {
                     (Some(c), _, _) => Box::new(TwoTower::new(tower, c.clone(), device)?),
                     (None, Some(w), Some(f)) => {
@@ -214,12 +216,11 @@ impl Engine {
             _ => None,
         };
         let video = match (&card.video, &model.video) {
-            (Some(v), Some(bytes)) => Some(weights::load(
-                VideoDenoiser::new(&v.network, card.denoiser.sigma_data, device),
-                bytes,
-                &v.weights,
-                device,
-            )?),
+            (Some(v), Some(bytes)) => {
+                let fresh = VideoDenoiser::new(&v.network, card.denoiser.sigma_data, device);
+                let video = weights::load(fresh, bytes, &v.weights, device)?;
+                Some(video.compiled(&v.network))
+            }
             _ => None,
         };
         let truth = card.truth.rain.clone().unwrap_or_default();

@@ -10,7 +10,7 @@ use super::super::{
 use super::{distance, noise, values};
 
 /// Fills every parameter with small noise, so that no branch is silent as it is at the start of training.
-fn awake<M: Module>(module: M, device: &Device) -> M {
+pub(super) fn awake<M: Module>(module: M, device: &Device) -> M {
     let n = weights::count(&module);
     let first = weights::flat(&module);
     let flat: Vec<f32> = noise([n], 77)

@@ -1,0 +1,247 @@
+//! A few threads that share the tasks of one small image.
+//!
+//! A network on a small image is some forty short phases of tens of microseconds each; between them everybody must be
+//! done. Tasks are claimed one by one, so a helper that the system has put aside delays nobody, and the caller can do a
+//! phase alone. Which thread does a task changes nothing in its result. Nothing is allocated.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::thread::Thread;
+
+/// Turns of the waiting loop (some 40 ns each) before a helper goes to sleep.
+const PATIENCE: u32 = 2000;
+/// Turns of the waiting loop before the caller lets others use its processor.
+const CALLER_PATIENCE: u32 = 2000;
+/// Tasks in one phase at most: their number fits 16 bits.
+const MOST: usize = u16::MAX as usize;
+
+/// What one phase does: task number `i` of it.
+type Task<'a> = dyn Fn(usize) + Sync + 'a;
+
+#[derive(Default)]
+struct Shared {
+    /// Number of the phase (upper 32 bits), the next task (16 bits), the number of tasks (16 bits). A claim replaces the
+    /// whole word, so it fails when the phase it was made for is over.
+    state: AtomicU64,
+    /// The task of this phase: a `*const &Task`, valid until `done` reaches the number of tasks.
+    task: AtomicPtr<()>,
+    done: AtomicUsize,
+    failed: AtomicBool,
+}
+
+fn parts(state: u64) -> (u64, usize, usize) {
+    (
+        state >> 32,
+        (state >> 16 & 0xffff) as usize,
+        (state & 0xffff) as usize,
+    )
+}
+
+impl Shared {
+    /// Claims and does one task; `false` when there is none left.
+    fn help(&self) -> bool {
+        let state = self.state.load(Ordering::Acquire);
+        let (_, next, total) = parts(state);
+        if next >= total {
+            return false;
+        }
+        let claimed = state + (1 << 16);
+        if self
+            .state
+            .compare_exchange_weak(state, claimed, Ordering::AcqRel, Ordering::Relaxed)
+            .is_err()
+        {
+            return true;
+        }
+        let task = self.task.load(Ordering::Relaxed).cast::<&Task<'_>>();
+        // SAFETY: the claim succeeded, so the phase of `state` is not over: its caller waits until all claimed tasks are
+        // counted in `done`, and until then the reference that `task` points to lives on its stack. The pointer was
+        // written before the phase's number was published.
+        let task = unsafe { *task };
+        if catch_unwind(AssertUnwindSafe(|| task(next))).is_err() {
+            self.failed.store(true, Ordering::Relaxed);
+        }
+        self.done.fetch_add(1, Ordering::Release);
+        true
+    }
+}
+
+struct Helper {
+    thread: Thread,
+    asleep: Arc<AtomicBool>,
+}
+
+/// Threads that help whoever calls them first.
+pub(super) struct Team {
+    shared: Arc<Shared>,
+    helpers: Vec<Helper>,
+    /// Number of the last phase; whoever holds it has the helpers.
+    phase: Mutex<u64>,
+}
+
+impl Team {
+    /// A team of so many threads beside the caller.
+    fn new(helpers: usize) -> Self {
+        let shared = Arc::new(Shared::default());
+        let helpers = (0..helpers)
+            .filter_map(|i| {
+                let asleep = Arc::new(AtomicBool::new(false));
+                let (shared, flag) = (Arc::clone(&shared), Arc::clone(&asleep));
+                let thread = std::thread::Builder::new()
+                    .name(format!("network {i}"))
+                    .spawn(move || help_forever(&shared, &flag))
+                    .ok()?;
+                Some(Helper {
+                    thread: thread.thread().clone(),
+                    asleep,
+                })
+            })
+            .collect();
+        Self {
+            shared,
+            helpers,
+            phase: Mutex::new(0),
+        }
+    }
+
+    /// The team of this process: as many threads as rayon's, the caller among them.
+    pub fn shared() -> &'static Self {
+        static TEAM: OnceLock<Team> = OnceLock::new();
+        TEAM.get_or_init(|| Self::new(rayon::current_num_threads().saturating_sub(1)))
+    }
+
+    /// Takes the helpers for a while. If somebody else has them, or rayon's pool of the caller has one thread, the caller
+    /// works alone.
+    pub fn enter(&self) -> Session<'_> {
+        let alone = self.helpers.is_empty() || rayon::current_num_threads() < 2;
+        Session {
+            team: self,
+            phase: if alone {
+                None
+            } else {
+                self.phase.try_lock().ok()
+            },
+        }
+    }
+}
+
+fn help_forever(shared: &Shared, asleep: &AtomicBool) {
+    let mut idle = 0;
+    loop {
+        if shared.help() {
+            idle = 0;
+        } else if idle < PATIENCE {
+            idle += 1;
+            std::hint::spin_loop();
+        } else {
+            asleep.store(true, Ordering::SeqCst);
+            let (_, next, total) = parts(shared.state.load(Ordering::SeqCst));
+            if next >= total {
+                std::thread::park();
+            }
+            asleep.store(false, Ordering::SeqCst);
+            idle = 0;
+        }
+    }
+}
+
+/// The helpers, taken.
+pub(super) struct Session<'a> {
+    team: &'a Team,
+    phase: Option<MutexGuard<'a, u64>>,
+}
+
+impl Session<'_> {
+    /// Does tasks `0..total` and returns when all are done.
+    ///
+    /// # Panics
+    /// If a task did.
+    pub fn run(&mut self, total: usize, task: &Task<'_>) {
+        let Some(phase) = self
+            .phase
+            .as_deref_mut()
+            .filter(|_| (2..=MOST).contains(&total))
+        else {
+            (0..total).for_each(task);
+            return;
+        };
+        *phase = (*phase + 1) & 0xffff_ffff;
+        let shared = &self.team.shared;
+        let task: &&Task<'_> = &task;
+        let pointer = std::ptr::from_ref(task).cast::<()>().cast_mut();
+        shared.done.store(0, Ordering::Relaxed);
+        shared.task.store(pointer, Ordering::Relaxed);
+        shared
+            .state
+            .store(*phase << 32 | total as u64, Ordering::SeqCst);
+        for helper in &self.team.helpers {
+            if helper.asleep.swap(false, Ordering::SeqCst) {
+                helper.thread.unpark();
+            }
+        }
+        while shared.help() {}
+        let mut turns = 0;
+        while shared.done.load(Ordering::Acquire) < total {
+            turns += 1;
+            if turns < CALLER_PATIENCE {
+                std::hint::spin_loop();
+            } else {
+                std::thread::yield_now();
+            }
+        }
+        assert!(
+            !shared.failed.swap(false, Ordering::Relaxed),
+            "a task of a network failed"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_task_is_done_once_in_every_phase() {
+        let team = Team::new(3);
+        let mut session = team.enter();
+        let counts: Vec<AtomicUsize> = (0..37).map(|_| AtomicUsize::new(0)).collect();
+        for phase in 1..=2000 {
+            let n = phase % 37 + 1;
+            let before: Vec<usize> = counts.iter().map(|c| c.load(Ordering::Relaxed)).collect();
+            session.run(n, &|i| {
+                counts[i].fetch_add(1, Ordering::Relaxed);
+            });
+            for (i, (count, before)) in counts.iter().zip(before).enumerate() {
+                let expected = before + usize::from(i < n);
+                assert_eq!(
+                    count.load(Ordering::Relaxed),
+                    expected,
+                    "task {i} of phase {phase}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn two_callers_do_not_wait_for_each_other() {
+        let team = Team::new(1);
+        let mut first = team.enter();
+        let mut second = team.enter();
+        let count = AtomicUsize::new(0);
+        first.run(3, &|_| {
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+        second.run(4, &|_| {
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+        assert_eq!(count.load(Ordering::Relaxed), 7);
+    }
+
+    #[test]
+    #[should_panic(expected = "a task of a network failed")]
+    fn a_failing_task_is_reported() {
+        let team = Team::new(1);
+        team.enter().run(8, &|i| assert!(i != 5));
+    }
+}
