@@ -19,6 +19,7 @@
 //! | [`report`] | charts, maps and the page that holds them: SVG, PNG, HTML |
 //! | [`rollout`] | settings, the engine (frames one after another), the worker thread that owns it, the microscope beside it |
 //! | [`diffusion`] | noise levels, preconditioning, samplers, guidance, the Gaussian world with known answers |
+//! | [`closed_form`] | worlds whose score and discriminator are known: Gaussian process, travelling wave |
 //! | [`nn`] | layers, U-Net, the networks of the discriminators (burn) |
 //! | [`model`] | model folder: card + weights, the shipped models |
 //! | [`train`] | datasets -> models |
@@ -83,6 +84,7 @@
 
 pub mod app;
 pub mod cli;
+pub mod closed_form;
 pub mod data;
 pub mod device;
 pub mod diffusion;

@@ -238,7 +238,7 @@ impl Prefs {
     pub fn model_folders(&self) -> Vec<String> {
         let mut names: Vec<String> = self.worlds.keys().cloned().collect();
         names.push(self.model_name().to_owned());
-        names.retain(|n| !Model::shipped_names().contains(&n.as_str()));
+        names.retain(|n| !Model::is_built_in(n));
         names.sort();
         names.dedup();
         names
@@ -247,8 +247,7 @@ impl Prefs {
     /// Goes back to the model that opens when none is asked for, if the folder of the last one is gone.
     pub fn forget_lost_model(&mut self) {
         let name = self.model_name().to_owned();
-        let shipped = Model::shipped_names().contains(&name.as_str());
-        if !shipped && !std::path::Path::new(&name).is_dir() {
+        if !Model::is_built_in(&name) && !std::path::Path::new(&name).is_dir() {
             log::warn!("the model folder {name} is gone: opening {DEFAULT_MODEL}");
             self.switch(DEFAULT_MODEL);
             self.worlds.remove(&name);

@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::Args;
 
 use crate::device::{self, DeviceRequest};
-use crate::diffusion::{Conditioned, Context, Denoise, to_vec};
+use crate::diffusion::{Conditioned, Context, to_vec};
 use crate::error::Result;
 use crate::model::{DEFAULT_MODEL, Model};
 use crate::random::{NoiseKey, Stream};
@@ -80,12 +80,12 @@ pub fn run(args: &BenchArgs) -> Result<u8> {
     ] {
         let x = noise(&engine, rows, 1);
         all.push(time(name, repeats, || {
-            black_box(to_vec(Denoise::denoise(&engine.denoiser, &x, 1.0)));
+            black_box(to_vec(engine.denoiser.denoise(&x, 1.0)));
         }));
     }
     let x = noise(&engine, 1, 1);
     let history = noise(&engine, 1, HISTORY);
-    let denoised = Denoise::denoise(&engine.denoiser, &x, 1.0);
+    let denoised = engine.denoiser.denoise(&x, 1.0);
     let judge = |c: &dyn Conditioned| {
         let j = c.judge(&x, 1.0, &denoised);
         black_box(to_vec(j.shift));

@@ -109,6 +109,16 @@ pub fn run(args: &EvaluateArgs) -> Result<u8> {
             "leave --data out, or use a model of precipitation",
         ));
     }
+    if model.card.closed_form.is_some() {
+        return Err(UserError::new(
+            format!(
+                "There is nothing to evaluate in the model {}",
+                model.card.name
+            ),
+            "its score and discriminator are exact",
+            "watch it in the window, or make a run: eddyscope rollout --model NAME --out run.nc",
+        ));
+    }
     let plan = Plan {
         sizes: sizes(args, model.card.data.globe.is_some()),
         settings: settings(args, &model)?,

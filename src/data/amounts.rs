@@ -226,6 +226,13 @@ impl Normaliser {
         }
     }
 
+    /// As [`Self::normalise`], into a new list.
+    pub fn normalised(&self, physical: &[f32]) -> Vec<f32> {
+        let mut out = Vec::with_capacity(physical.len());
+        self.normalise(physical, &mut out);
+        out
+    }
+
     /// Normalised values of one frame to physical ones, and how many cells were capped.
     pub fn physical(&self, normalised: &[f32]) -> (Vec<f32>, usize) {
         match self {

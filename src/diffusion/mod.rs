@@ -18,6 +18,8 @@ pub mod wavelet_tower;
 
 use burn::tensor::Tensor;
 
+use crate::closed_form::Belief;
+
 /// An image model: the expected clean image given a noised one.
 pub trait Denoise {
     /// `D(x; sigma)`; `x` is `[rows, 1, height, width]`.
@@ -31,12 +33,17 @@ pub struct Context {
     pub m: usize,
     /// Where the frame to be judged stands in its year, in `[0, 1)`; `None` = not told (as in the paper).
     pub season: Option<f64>,
+    /// What it believes of a world with known answers; `None` = the truth. Networks believe what they learned.
+    pub belief: Option<Belief>,
 }
 
 impl Context {
     /// A history length alone.
     pub fn history(m: usize) -> Self {
-        Self { m, season: None }
+        Self {
+            m,
+            ..Self::default()
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::diffusion::{Context, Denoise, to_vec};
+use crate::diffusion::{Context, to_vec};
 use crate::error::Result;
 use crate::random::{NoiseKey, Stream};
 use crate::rollout::engine::{Engine, HISTORY};
@@ -219,7 +219,7 @@ fn judge(
             };
             let noise = key.normal_f32(rows * engine.cells());
             let x = clean.clone() + engine.tensor(noise, rows, 1) * judged.sigma as f32;
-            let denoised = Denoise::denoise(&engine.denoiser, &x, judged.sigma);
+            let denoised = engine.denoiser.denoise(&x, judged.sigma);
             let logits = to_vec(conditioned.judge(&x, judged.sigma, &denoised).logit);
             for pair in logits
                 .chunks_exact(2)

@@ -105,6 +105,7 @@ impl Plan {
             more_files: files.collect(),
             reading: self.reading.clone(),
             start_date: None,
+            closed_form: None,
         }
     }
 

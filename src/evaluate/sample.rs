@@ -39,7 +39,7 @@ impl World {
         let globe = engine.climate.as_ref().map(|c| RainGrid::new(&c.globe));
         let params = match &engine.world {
             Truth::Solver(solver) => Some(solver.params().clone()),
-            Truth::Recorded(_) => None,
+            Truth::Recorded(_) | Truth::Process(_) => None,
         };
         Self {
             shape: engine.shape(),

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::closed_form::ClosedForm;
 use crate::data::{Calendar, Transform};
 use crate::diffusion::two_tower::Calibration;
 use crate::diffusion::wavelet::band_count;
@@ -30,6 +31,9 @@ pub struct ModelCard {
     pub licence: String,
     /// What it was made from.
     pub data: DataCard,
+    /// Parameters of a world whose answers are known: such a model has no networks. Only the built-in ones are so.
+    #[serde(default, skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub closed_form: Option<ClosedForm>,
     /// The image model.
     pub denoiser: DenoiserCard,
     /// The two-tower discriminator.

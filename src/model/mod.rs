@@ -1,6 +1,7 @@
 //! A model folder: `model.toml` (the card) and safetensors weights; the shipped models are embedded in the binary.
 
 pub mod card;
+pub(crate) mod closed_form;
 pub mod fields;
 mod shipped;
 
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 pub use card::ModelCard;
 pub use fields::Fields;
 
+use crate::closed_form::ClosedForm;
 use crate::error::{Result, UserError};
 use crate::nn::weights::sha256;
 
@@ -46,6 +48,9 @@ impl Model {
         if let Some(model) = shipped::open(name_or_folder)? {
             return Ok(model);
         }
+        if let Some(world) = ClosedForm::named(name_or_folder) {
+            return Ok(Self::closed_form(&world));
+        }
         let path = Path::new(name_or_folder);
         if !path.exists() {
             return Err(UserError::new(
@@ -53,7 +58,12 @@ impl Model {
                 "it is neither the name of a shipped model nor a folder",
                 format!(
                     "use one of: {}; or the path of a folder with a {CARD_FILE}",
-                    shipped::NAMES.join(", ")
+                    shipped::NAMES
+                        .iter()
+                        .chain(&ClosedForm::NAMES)
+                        .copied()
+                        .collect::<Vec<_>>()
+                        .join(", ")
                 ),
             ));
         }
@@ -112,6 +122,11 @@ impl Model {
         shipped::NAMES
     }
 
+    /// Whether a model of that name comes with the program: shipped weights, or a world with known answers.
+    pub fn is_built_in(name: &str) -> bool {
+        shipped::NAMES.contains(&name) || ClosedForm::NAMES.contains(&name)
+    }
+
     /// sha256 over all weights and the calibration, hex: what a recipe records.
     pub fn hash(&self) -> String {
         let calibration = self
@@ -129,6 +144,8 @@ impl Model {
         parts.extend(self.video.as_deref());
         parts.extend(self.fields.as_deref());
         parts.push(calibration.as_bytes());
+        // Its parameters are in the recipe: they belong to the rollout.
+        parts.extend(self.card.closed_form.as_ref().map(|c| c.name().as_bytes()));
         sha256(&parts)
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData};
 
+use crate::closed_form::{ClosedForm, SIDE};
 use crate::data::recording::Recording;
 use crate::data::{Amounts, Normaliser};
 use crate::device::ComputeDevice;
@@ -18,13 +19,13 @@ use crate::diffusion::wavelet_tower::{
 };
 use crate::diffusion::{Context, Control, Denoise, Discriminate};
 use crate::error::{Result, UserError};
-use crate::model::{Fields, Model, ModelCard};
+use crate::model::{Fields, Model, ModelCard, closed_form};
 use crate::nn::{Denoiser, Encoder, HistoryTower, VideoDenoiser, weights};
 use crate::sim;
 
 use super::climate::Climate;
 use super::protocol::{GlobeFacts, ModelFacts};
-use super::settings::{DiscriminatorKind, GuidanceSettings};
+use super::settings::{DiscriminatorKind, GuidanceSettings, RolloutSpec};
 use super::world::{World, shipped_recording};
 
 /// Frames of history that the discriminators can look at: the last one and m <= 3 before it.
@@ -39,7 +40,7 @@ pub struct Engine {
     /// Where it computes.
     pub compute: ComputeDevice,
     /// The image model.
-    pub denoiser: Denoiser,
+    pub denoiser: Box<dyn Denoise>,
     /// The two-tower discriminator, if the model has it.
     pub two_tower: Option<Box<dyn Control>>,
     /// The paper's discriminator, if the model has it.
@@ -148,6 +149,9 @@ impl Engine {
     /// Weights that do not fit the card, an unknown solver preset, an unusable calibration.
     pub fn new(model: &Model, compute: ComputeDevice) -> Result<Self> {
         let card = model.card.clone();
+        if let Some(world) = &card.closed_form {
+            return Self::closed_form(&world.clone(), model.hash(), compute);
+        }
         let device = &compute.device;
         let fields = match &model.fields {
             Some(bytes) => Some(Fields::read(bytes, &format!("of the model {}", card.name))?),
@@ -244,11 +248,59 @@ impl Engine {
             shipped,
             card,
             compute,
-            denoiser,
+            denoiser: Box::new(denoiser),
             two_tower,
             encoder,
             video,
         })
+    }
+
+    /// A world with known answers: no networks.
+    fn closed_form(world: &ClosedForm, model_hash: String, compute: ComputeDevice) -> Result<Self> {
+        let exact = world.on(&compute.device)?;
+        let card = closed_form::card(world);
+        Ok(Self {
+            model_hash,
+            world: World::Process(exact.process),
+            normaliser: Normaliser::Scale(card.data.scale as f32),
+            climate: None,
+            shipped: None,
+            card,
+            compute,
+            denoiser: exact.denoiser,
+            two_tower: Some(exact.discriminator),
+            encoder: None,
+            video: None,
+        })
+    }
+
+    /// Takes on the parameters that a rollout asks for, in a world with known answers; elsewhere nothing is done.
+    ///
+    /// # Errors
+    /// Parameters of another world or out of range; the engine is then as before.
+    pub fn adopt(&mut self, spec: &RolloutSpec) -> Result<()> {
+        let asked = match (&self.card.closed_form, &spec.closed_form) {
+            (None, None) => return Ok(()),
+            (Some(_), None) => ClosedForm::named(&self.card.name),
+            (_, Some(asked)) => Some(asked.clone()),
+        };
+        if self.card.closed_form == asked {
+            return Ok(());
+        }
+        match asked {
+            Some(world) if self.card.closed_form.is_some() && world.name() == self.card.name => {
+                *self = Self::closed_form(&world, self.model_hash.clone(), self.compute.clone())?;
+                Ok(())
+            }
+            other => Err(UserError::new(
+                format!("The model {} has no such parameters", self.card.name),
+                format!(
+                    "the rollout asks for those of {}",
+                    other.map_or("another world", |w| w.name())
+                ),
+                "open that model, or leave the parameters out",
+            )),
+        }
     }
 
     /// Rows and columns of a frame.
@@ -257,6 +309,7 @@ impl Engine {
             (Some(climate), _) => [climate.globe.ny(), climate.globe.nx],
             (None, World::Solver(solver)) => [solver.params().n; 2],
             (None, World::Recorded(recording)) => [recording.globe().ny(), recording.globe().nx],
+            (None, World::Process(_)) => [SIDE; 2],
         }
     }
 
@@ -325,6 +378,10 @@ impl Engine {
         let t = &card.truth;
         let (tt, en) = (card.two_tower.as_ref(), card.encoder.as_ref());
         let [ny, nx] = self.shape();
+        let known = || {
+            let world = card.closed_form.as_ref();
+            world.map_or(1.5, |w| w.known().usable_strength)
+        };
         ModelFacts {
             name: card.name.clone(),
             quantity: card.quantity.clone(),
@@ -336,7 +393,7 @@ impl Engine {
                 en.map_or(1.0, |c| c.suggested_strength),
             ],
             usable_strength: [
-                tt.map_or(1.5, |c| c.usable_strength),
+                tt.map_or_else(known, |c| c.usable_strength),
                 en.map_or(1.5, |c| c.usable_strength),
             ],
             video: self.video.is_some(),
@@ -354,6 +411,7 @@ impl Engine {
             device: self.compute.name.clone(),
             model_hash: self.model_hash.clone(),
             globe: self.globe_facts().map(Arc::new),
+            closed_form: card.closed_form.clone(),
         }
     }
 

@@ -304,6 +304,10 @@ pub fn run_lane(
             series.values[at..at + cells].copy_from_slice(frame);
         }
     }
+    if engine.card.closed_form.is_some() {
+        series.variable = engine.card.quantity.clone();
+        series.units = "1".into();
+    }
     series.start_frames = start.len();
     series.t0 = (1.0 - start.len() as f64) * interval;
     let recipe = RunRecipe::new(engine, job);

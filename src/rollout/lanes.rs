@@ -148,7 +148,7 @@ impl Lanes {
     pub fn days(&self) -> Option<&Days> {
         match &self.truth {
             Truth::Recorded(days) => Some(days),
-            Truth::Solver { .. } => None,
+            Truth::Solver { .. } | Truth::Process => None,
         }
     }
 
@@ -171,7 +171,8 @@ impl Lanes {
     /// # Errors
     /// A recorded day that cannot be read.
     pub fn next_truth(&mut self, engine: &mut Engine) -> Result<TruthFrame> {
-        self.truth.next(engine, &self.spec, self.next)
+        let last = self.histories[LaneKind::Truth.index()].iter().flatten();
+        self.truth.next(engine, &self.spec, self.next, last)
     }
 
     /// Goes back: the next frame is number `next`. `frames` gives the kept frame of a lane by number.

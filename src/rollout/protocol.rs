@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::closed_form::ClosedForm;
 use crate::error::UserError;
 
 use super::branch::{Branch, BranchId, EditedHistory};
@@ -153,6 +154,8 @@ pub struct ModelFacts {
     pub model_hash: String,
     /// The globe, if the model's world is one.
     pub globe: Option<Arc<GlobeFacts>>,
+    /// The parameters, if it is a world with known answers.
+    pub closed_form: Option<ClosedForm>,
 }
 
 /// Facts about a model on the globe.

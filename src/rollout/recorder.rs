@@ -13,6 +13,7 @@ use super::engine::Engine;
 use super::frame::{DenoisingTrace, FrameSet, LaneDiagnostics, LaneFrame, LaneStats};
 use super::rain::{RainLane, month0};
 use super::settings::{LANES, LaneKind};
+use super::world::World;
 
 /// A frame whose std exceeds the data's by this factor has left the data: the rollout is blowing up. Truth's own frames
 /// stay below 1.4.
@@ -189,11 +190,19 @@ impl Recorder {
     }
 }
 
-/// The solver's answer to each member, without forcing; none where truth has no solver.
+/// The best forecast of each member's next frame (the solver's without forcing, or the known mean); none where truth is
+/// recorded.
 pub(super) fn unforced(engine: &mut Engine, members: &[Arc<[f32]>]) -> Vec<Vec<f32>> {
-    match engine.world.solver() {
-        Some(solver) => members.iter().map(|x| solver.unforced_frame(x)).collect(),
-        None => Vec::new(),
+    match &mut engine.world {
+        World::Solver(solver) => members.iter().map(|x| solver.unforced_frame(x)).collect(),
+        World::Recorded(_) => Vec::new(),
+        World::Process(process) => members
+            .iter()
+            .map(|x| {
+                let next = process.forecast(&engine.normaliser.normalised(x));
+                engine.normaliser.physical(&next).0
+            })
+            .collect(),
     }
 }
 

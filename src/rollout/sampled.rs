@@ -8,7 +8,7 @@ use burn::tensor::Tensor;
 use crate::diffusion::sampler::{Evaluation, Sampler, StepContext};
 use crate::diffusion::{Conditioned, Context, Control, Denoise, to_vec};
 use crate::error::{Result, UserError};
-use crate::nn::{Denoiser, VideoDenoiser};
+use crate::nn::VideoDenoiser;
 use crate::random::{NoiseKey, Stream};
 
 use super::engine::{Engine, HISTORY};
@@ -195,7 +195,7 @@ impl FrameInProgress {
             Some((network, seen))
         };
         Ok(Rows {
-            image: &engine.denoiser,
+            image: engine.denoiser.as_ref(),
             image_rows: self.image_rows,
             video,
         })
@@ -300,6 +300,7 @@ fn context(engine: &Engine, lanes: &Lanes, settings: &Settings) -> Context {
             .told_season(guidance)
             .then(|| lanes.days().map(|d| d.season(lanes.next)))
             .flatten(),
+        belief: guidance.belief,
     }
 }
 
@@ -341,7 +342,7 @@ fn noise_rows(
 
 /// The image model for the first rows, the video model for the others.
 struct Rows<'a> {
-    image: &'a Denoiser,
+    image: &'a dyn Denoise,
     image_rows: usize,
     video: Option<(&'a VideoDenoiser, Tensor<4>)>,
 }
@@ -349,7 +350,7 @@ struct Rows<'a> {
 impl Denoise for Rows<'_> {
     fn denoise(&self, x: &Tensor<4>, sigma: f64) -> Tensor<4> {
         let Some((video, seen)) = &self.video else {
-            return Denoise::denoise(self.image, x, sigma);
+            return self.image.denoise(x, sigma);
         };
         let behind = x.dims()[0] - self.image_rows;
         let last = x.clone().narrow(0, self.image_rows, behind);
@@ -358,7 +359,7 @@ impl Denoise for Rows<'_> {
             return last;
         }
         let first = x.clone().narrow(0, 0, self.image_rows);
-        Tensor::cat(vec![Denoise::denoise(self.image, &first, sigma), last], 0)
+        Tensor::cat(vec![self.image.denoise(&first, sigma), last], 0)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Instant;
 
-use crate::device;
+use crate::device::{self, DeviceRequest};
 use crate::error::{Result, UserError};
 use crate::model::{DEFAULT_MODEL, Model};
 
@@ -95,7 +95,11 @@ impl<'a> Session<'a> {
         say("loading the model");
         let model = Model::open(options.model.as_deref().unwrap_or(DEFAULT_MODEL))?;
         say("choosing the device");
-        let compute = device::select(options.device)?;
+        // Without networks there is nothing for a GPU to do.
+        let compute = device::select(match model.card.closed_form {
+            Some(_) => DeviceRequest::Cpu,
+            None => options.device,
+        })?;
         if compute.is_gpu {
             say("compiling kernels for the GPU");
         }
@@ -115,8 +119,10 @@ impl<'a> Session<'a> {
             }
             Err(e) => return Err(e),
         };
-        if engine.climate.is_some() && lanes.spec.start_file.is_some() {
-            // With the name and dates of the files.
+        if (engine.climate.is_some() && lanes.spec.start_file.is_some())
+            || engine.card.closed_form.is_some()
+        {
+            // With the name and dates of the files, or the parameters asked for.
             shared.event(Event::Started(Arc::new(engine.facts())));
         }
         if let Some(error) = first_error {
@@ -283,8 +289,8 @@ impl<'a> Session<'a> {
                 self.resting.clear();
                 self.next_branch = 1;
                 self.disk_failed = false;
-                if self.engine.climate.is_some() {
-                    // The recording may be another one now.
+                if self.engine.climate.is_some() || self.engine.card.closed_form.is_some() {
+                    // The recording or the parameters may be others now.
                     let facts = Arc::new(self.engine.facts());
                     self.shared.event(Event::Started(facts));
                 }
@@ -458,5 +464,6 @@ fn starting(engine: &Engine) -> &'static str {
     match engine.world {
         World::Solver(_) => "simulating the start",
         World::Recorded(_) => "reading the start",
+        World::Process(_) => "drawing the start",
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::closed_form::{Belief, ClosedForm};
 use crate::data::rain::Choices;
 use crate::error::{Result, UserError};
 
@@ -73,6 +74,9 @@ pub struct GuidanceSettings {
     pub video_strength: f32,
     /// Whether the discriminator (and the video model) is told the day of the year (on the globe, where it can be).
     pub season: bool,
+    /// What the discriminator believes of a world with known answers; `None` = the truth.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub belief: Option<Belief>,
 }
 
 impl Default for GuidanceSettings {
@@ -85,6 +89,7 @@ impl Default for GuidanceSettings {
             discriminator: DiscriminatorKind::TwoTower,
             video_strength: 0.25,
             season: false,
+            belief: None,
         }
     }
 }
@@ -257,6 +262,9 @@ pub struct RolloutSpec {
     /// Date of the last start frame (on the globe); without it the seed chooses a day of the recording.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_date: Option<crate::data::Date>,
+    /// Parameters of a world with known answers; `None` = its usual ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closed_form: Option<ClosedForm>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -272,6 +280,7 @@ impl Default for RolloutSpec {
             more_files: Vec::new(),
             reading: Choices::default(),
             start_date: None,
+            closed_form: None,
         }
     }
 }
@@ -306,6 +315,9 @@ impl Settings {
         }
         range("lower end of the guidance interval", g.sigma_lo, 0.0, 1e6)?;
         range("upper end of the guidance interval", g.sigma_hi, 0.0, 1e6)?;
+        if let Some(belief) = g.belief {
+            belief.validate()?;
+        }
         let s = &self.sampler;
         if !(2..=1000).contains(&s.steps) {
             return Err(UserError::new(

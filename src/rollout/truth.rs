@@ -1,4 +1,4 @@
-//! The truth lane: the solver continued, or the recorded days that follow the start.
+//! The truth lane: the solver continued, the recorded days that follow the start, or draws from a known law.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -29,9 +29,12 @@ pub(super) enum Truth {
     },
     /// The days of a recording, the same for all members.
     Recorded(Days),
+    /// A known law: the next frame is a function of the last ones and the seed.
+    Process,
 }
 
 /// A frame of truth.
+#[derive(Default)]
 pub struct TruthFrame {
     /// One array a member, physical units.
     pub members: Vec<Arc<[f32]>>,
@@ -57,6 +60,7 @@ impl Truth {
         spec: &RolloutSpec,
         history: usize,
     ) -> Result<(Self, Frames)> {
+        engine.adopt(spec)?;
         if matches!(engine.world, World::Recorded(_)) {
             let recording = Self::recording(engine, spec)?;
             let (days, count) = Days::begin(Rc::clone(&recording), spec, history)?;
@@ -73,15 +77,12 @@ impl Truth {
                 "leave the start date out, or open a model of the globe",
             ));
         }
+        if matches!(engine.world, World::Process(_)) {
+            return Ok((Self::Process, process_start(engine, spec, history)?));
+        }
         let (states, runs) = solver_start(engine, spec, history)?;
         let count = runs.first().map_or(0, Vec::len);
-        let frames = (0..count)
-            .map(|t| {
-                runs.iter()
-                    .filter_map(|run| run.get(t).map(|f| Arc::from(f.as_slice())))
-                    .collect()
-            })
-            .collect();
+        let frames = by_time(&runs);
         let checkpoints = BTreeMap::from([(count, Arc::new(states.clone()))]);
         Ok((
             Self::Solver {
@@ -111,12 +112,13 @@ impl Truth {
         files_as_recording(&paths, &spec.reading, &climate.globe)
     }
 
-    /// Truth's frame number `frame`, which is the next one.
-    pub fn next(
+    /// Truth's frame number `frame`, which is the next one; `last` are its last frames, newest first.
+    pub fn next<'a>(
         &mut self,
         engine: &mut Engine,
         spec: &RolloutSpec,
         frame: usize,
+        last: impl Iterator<Item = &'a Vec<Arc<[f32]>>>,
     ) -> Result<TruthFrame> {
         match self {
             Self::Recorded(days) => {
@@ -124,6 +126,27 @@ impl Truth {
                 Ok(TruthFrame {
                     members: vec![day; spec.members],
                     recorded: Some(date),
+                })
+            }
+            Self::Process => {
+                let last: Vec<_> = last.collect();
+                let World::Process(process) = &engine.world else {
+                    return Ok(TruthFrame::default());
+                };
+                let members = (0..spec.members)
+                    .map(|member| {
+                        let history: Vec<Vec<f32>> = last
+                            .iter()
+                            .filter_map(|f| f.get(member))
+                            .map(|f| engine.normaliser.normalised(f))
+                            .collect();
+                        let next = process.next(spec.seed, member as u32, frame, &history);
+                        engine.normaliser.physical(&next).0.into()
+                    })
+                    .collect();
+                Ok(TruthFrame {
+                    members,
+                    recorded: None,
                 })
             }
             Self::Solver { states, .. } => {
@@ -156,7 +179,7 @@ impl Truth {
 
     /// Goes back: the next frame is `next`.
     pub fn go_back(&mut self, engine: &mut Engine, spec: &RolloutSpec, next: usize) {
-        // Recorded days need no state.
+        // The others need no state.
         let Self::Solver {
             states,
             checkpoints,
@@ -204,6 +227,47 @@ impl Truth {
         }
         Ok(())
     }
+}
+
+/// Frames of each member, by time.
+fn by_time(runs: &[Vec<Vec<f32>>]) -> Frames {
+    let count = runs.first().map_or(0, Vec::len);
+    (0..count)
+        .map(|t| {
+            runs.iter()
+                .filter_map(|run| run.get(t).map(|f| Arc::from(f.as_slice())))
+                .collect()
+        })
+        .collect()
+}
+
+/// Start frames of a known law: drawn from it, or from a file.
+fn process_start(engine: &Engine, spec: &RolloutSpec, history: usize) -> Result<Frames> {
+    let World::Process(process) = &engine.world else {
+        return Ok(Vec::new());
+    };
+    if let Some(path) = &spec.start_file {
+        if !process.goes_on_from_files() {
+            return Err(UserError::new(
+                format!("The model {} starts from its seed alone", engine.card.name),
+                format!("{} was given as a start", path.display()),
+                "leave the file out; the seed chooses the phase",
+            ));
+        }
+        let interval = engine.frame_interval();
+        let runs = start_members(path, engine.shape()[0], interval, spec.members, history)?;
+        return Ok(by_time(&runs));
+    }
+    let runs: Vec<_> = (0..spec.members as u32)
+        .map(|member| {
+            let start = process.start(spec.seed, member, HISTORY);
+            start
+                .iter()
+                .map(|f| engine.normaliser.physical(f).0)
+                .collect()
+        })
+        .collect();
+    Ok(by_time(&runs))
 }
 
 /// States and start frames of each member, oldest first: spun up from the seed, or read from a file.

@@ -1,9 +1,10 @@
-//! What a rollout starts from and is compared with: the solver's turbulence, or recorded days.
+//! What a rollout starts from and is compared with: the solver's turbulence, recorded days, or a process with known law.
 
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::closed_form::Process;
 use crate::data::rain::Choices;
 use crate::data::recording::{FileRecording, Recording, shipped_clip};
 use crate::data::regrid::Regrid;
@@ -22,6 +23,8 @@ pub enum World {
     Solver(Box<sim::Solver>),
     /// Recorded days on the model's grid.
     Recorded(Rc<dyn Recording>),
+    /// A world with known answers.
+    Process(Box<dyn Process>),
 }
 
 impl World {
@@ -29,7 +32,7 @@ impl World {
     pub fn frame_interval(&self) -> f64 {
         match self {
             Self::Solver(solver) => solver.params().frame_interval(),
-            Self::Recorded(_) => 1.0,
+            Self::Recorded(_) | Self::Process(_) => 1.0,
         }
     }
 
@@ -37,14 +40,14 @@ impl World {
     pub fn solver(&mut self) -> Option<&mut sim::Solver> {
         match self {
             Self::Solver(solver) => Some(solver),
-            Self::Recorded(_) => None,
+            Self::Recorded(_) | Self::Process(_) => None,
         }
     }
 
     /// The recording, where truth is one.
     pub fn recording(&self) -> Option<&Rc<dyn Recording>> {
         match self {
-            Self::Solver(_) => None,
+            Self::Solver(_) | Self::Process(_) => None,
             Self::Recorded(recording) => Some(recording),
         }
     }

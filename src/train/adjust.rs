@@ -186,6 +186,7 @@ impl Adjustment<'_> {
                 season: first
                     .filter(|_| self.told)
                     .map(|s| (s + (HISTORY + day) as f64 / DAYS as f64).fract()),
+                belief: None,
             };
             let conditioned = self
                 .discriminator

@@ -111,6 +111,7 @@ pub fn assemble(
         quantity: text.quantity.clone(),
         units: text.units.clone(),
         licence: text.licence.clone(),
+        closed_form: None,
         data: measured.data,
         denoiser: DenoiserCard {
             weights: "denoiser.safetensors".into(),

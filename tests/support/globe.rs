@@ -93,6 +93,7 @@ pub fn write_with(folder: &Path, season: bool) -> PathBuf {
         .write(&out.join("fields.safetensors"))
         .unwrap();
     let card = ModelCard {
+        closed_form: None,
         version: CARD_VERSION,
         name: "rain".into(),
         description: "a model with first weights, for tests".into(),

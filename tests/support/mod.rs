@@ -308,6 +308,7 @@ pub fn facts() -> ModelFacts {
     ];
     ModelFacts {
         globe: None,
+        closed_form: None,
         name: "vorticity".into(),
         quantity: "vorticity".into(),
         units: "1/T".into(),

@@ -120,6 +120,7 @@ pub fn run(args: &ForecastArgs) -> Result<u8> {
         more_files: files.collect(),
         reading,
         start_date: None,
+        closed_form: None,
     };
     let recipe = json!({
         "program": "eddyscope",

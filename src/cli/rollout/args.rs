@@ -53,6 +53,7 @@ Examples:
   eddyscope rollout --frames 100 --out run.nc
   eddyscope rollout --frames 200 --members 8 --guidance 1 --history 3 --seed 7 --out run.nc --json
   eddyscope rollout --guidance 0 --frames 50 --out unrelated.nc
+  eddyscope rollout --model gaussian-process --parameter correlation=0.9 --believe velocity=0 --out run.nc
   eddyscope rollout --start start.nc --frames 20 --solver heun --steps 18 --out run.nc
   eddyscope rollout --model precipitation --frames 36500 --out century.nc
   eddyscope rollout --resume --out century.nc
@@ -135,6 +136,12 @@ pub struct RolloutArgs {
     /// Begin each frame at the last one plus noise of this level (fakes autocorrelation)
     #[arg(long, value_name = "SIGMA")]
     pub warm_start: Option<f32>,
+    /// A parameter of the models gaussian-process and travelling-wave, such as speed=2 (can be given again)
+    #[arg(long = "parameter", value_name = "NAME=VALUE")]
+    pub parameters: Vec<String>,
+    /// Lets the discriminator of these models believe something false: correlation=0.7 or velocity=0.5 (times the true one)
+    #[arg(long = "believe", value_name = "NAME=VALUE")]
+    pub beliefs: Vec<String>,
     /// File to write
     #[arg(long, value_name = "FILE.nc")]
     pub out: PathBuf,

@@ -3,11 +3,12 @@
 mod args;
 mod rain;
 mod report;
+mod world;
 
 use std::ops::ControlFlow;
 
 use crate::data;
-use crate::device;
+use crate::device::{self, DeviceRequest};
 use crate::error::{Result, UserError};
 use crate::model::Model;
 use crate::rollout::engine::Engine;
@@ -32,6 +33,7 @@ pub fn run(args: &RolloutArgs) -> Result<u8> {
     let model = Model::open(args.model_name())?;
     let discriminator = args.discriminator.unwrap_or(DiscriminatorKind::TwoTower);
     let mut plan = Plan::of_model(&model.card, discriminator).with(args);
+    plan = plan.with_world(&model.card, args)?;
     plan.settings.validate()?;
     check_season(&model.card, args.season)?;
     if model.card.data.globe.is_some() {
@@ -72,7 +74,11 @@ pub fn run(args: &RolloutArgs) -> Result<u8> {
 
 /// The model on the device that was asked for.
 fn engine(args: &RolloutArgs, model: &Model) -> Result<Engine> {
-    let compute = device::select(args.device)?;
+    let compute = device::select(match model.card.closed_form {
+        // Without networks there is nothing for a GPU to do.
+        Some(_) => DeviceRequest::Cpu,
+        None => args.device,
+    })?;
     if let Some(note) = &compute.note {
         log::info!("computing on the CPU: {note}");
     }

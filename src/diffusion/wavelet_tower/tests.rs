@@ -78,7 +78,11 @@ fn noise(frame: u32, channels: usize) -> Tensor<4> {
     Tensor::from_data(TensorData::new(values, shape), &Device::flex())
 }
 
-const CONTEXT: Context = Context { m: 3, season: None };
+const CONTEXT: Context = Context {
+    m: 3,
+    season: None,
+    belief: None,
+};
 
 /// The logit is quadratic in x, so a central difference of any step is exact but for rounding.
 #[test]
