@@ -12,7 +12,7 @@ use super::state::State;
 pub const GLOBE_KEYS: &str = "C  G  P";
 
 /// Keys and what they do, as the help sheet shows them.
-pub const KEYS: [(&str, &str); 13] = [
+pub const KEYS: [(&str, &str); 15] = [
     ("Space", "play or pause"),
     ("← →", "one frame back or forward; at the end, make one"),
     ("Home  End", "first and newest frame"),
@@ -27,6 +27,8 @@ pub const KEYS: [(&str, &str); 13] = [
         "microscope: the denoising of the frame shown, and back",
     ),
     ("T", "light or dark"),
+    ("L", "lessons"),
+    ("F11  Shift+P", "presenter mode, for a projector"),
     ("Esc", "close what is open; forget the followed cell"),
     ("F1  ?", "this help"),
 ];
@@ -100,6 +102,9 @@ pub fn keyboard(ctx: &egui::Context, state: &mut State) {
             _ => state.open_microscope(None),
         }
     }
+    if pressed(Key::L) {
+        state.lessons.list_open = !state.lessons.list_open;
+    }
     if pressed(Key::T) {
         toggle_theme(ctx, state);
     }
@@ -113,7 +118,9 @@ pub fn keyboard(ctx: &egui::Context, state: &mut State) {
     }
     // An open list closes itself at Esc.
     if !egui::Popup::is_any_open(ctx) && pressed(Key::Escape) {
-        if state.help_open
+        if state.lessons.list_open {
+            state.lessons.list_open = false;
+        } else if state.help_open
             || state.files.save_open
             || state.files.model_open
             || state.rain.is_open()

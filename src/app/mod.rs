@@ -17,6 +17,8 @@
 //! | `plots` | the charts and space-time diagrams of the diagnostics |
 //! | `paint`, `globe_lines` | from a rectangle to the field shader; lines on the globe |
 //! | `series` | time series beside the archive |
+//! | `lessons` | guided tours; where named controls lie on the screen |
+//! | `presenter` | the lanes alone, large, for a projector |
 //! | `files`, `saving` | dialogs, typed paths, the picture as a file |
 //! | `rain_files` | a person's files of precipitation, before they are used |
 //! | `notices` | errors and news |
@@ -27,6 +29,7 @@
 mod actions;
 mod files;
 mod globe_lines;
+mod lessons;
 mod microscope;
 mod notices;
 pub mod paint;
@@ -56,6 +59,9 @@ use crate::device::DeviceRequest;
 use crate::error::{Result, UserError};
 use crate::rollout::worker::{Wake, Worker, WorkerOptions};
 
+pub use lessons::format::Lesson;
+pub use lessons::marks::{Marks, NAMES as CONTROLS};
+pub use lessons::{Guess, Lessons, Phase, Taken, Tour};
 pub use prefs::{GlobePrefs, Prefs, Tab};
 pub use smoke::SmokePlan;
 pub use source::{Launch, RolloutSource, Start};
@@ -74,6 +80,8 @@ pub struct AppOptions {
     pub open: Option<PathBuf>,
     /// Scripted run: the window drives itself, writes what it saw and closes.
     pub smoke: Option<SmokePlan>,
+    /// Folder of more lessons.
+    pub lessons: Option<PathBuf>,
     /// Memory for kept frames, MiB; 0 = 1024.
     pub memory_mib: usize,
 }
@@ -188,6 +196,7 @@ fn create(
     let mut state = State::new(launch, prefs, known, options.open);
     state.software = software;
     state.device = device;
+    state.lessons_given = options.lessons;
     let smoke = options
         .smoke
         .map(|plan| smoke::Smoke::new(plan, began, outcome));

@@ -114,6 +114,8 @@ pub struct Folds {
     pub sampler: bool,
     /// Rollout.
     pub rollout: bool,
+    /// Parameters of a world with known answers.
+    pub world: bool,
     /// Lanes.
     pub lanes: bool,
     /// Picture.
@@ -126,6 +128,7 @@ impl Default for Folds {
             guidance: false,
             sampler: false,
             rollout: false,
+            world: true,
             lanes: true,
             picture: false,
         }
@@ -165,6 +168,12 @@ pub struct Prefs {
     pub tips_dismissed: bool,
     /// Playback speed, multiples of the base rate.
     pub speed: f32,
+    /// How far each lesson was taken, by name.
+    #[serde(default)]
+    pub lessons: BTreeMap<String, super::lessons::Taken>,
+    /// Folder of more lessons.
+    #[serde(default)]
+    pub lessons_folder: Option<std::path::PathBuf>,
     /// Last folder of a saved picture.
     pub save_folder: Option<std::path::PathBuf>,
 }
@@ -186,6 +195,8 @@ impl Default for Prefs {
             folds: Folds::default(),
             tips_dismissed: false,
             speed: 1.0,
+            lessons: BTreeMap::new(),
+            lessons_folder: None,
             save_folder: None,
         }
     }

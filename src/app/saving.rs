@@ -11,7 +11,6 @@ use super::files::Purpose;
 use super::state::State;
 use super::theme::{GRID, Palette};
 use super::widgets::number;
-use super::words;
 
 impl State {
     /// Opens the save window with a name for the frame shown.
@@ -52,7 +51,7 @@ impl State {
                 let [r, g, b, _] = palette.lane(kind).to_array();
                 Some(Panel {
                     title: kind.label().to_owned(),
-                    made_by: words::made_by(kind, frame),
+                    made_by: self.made_by(kind, frame),
                     color: [r, g, b],
                     values: self.values(lane)?.clone(),
                     size: self.size(),

@@ -47,6 +47,7 @@ pub fn show(ui: &mut Ui, state: &mut State) {
             pos2(bar.center().x - width / 2.0, bar.min.y + GRID),
             vec2(width, BAR - 2.0 * GRID),
         );
+        state.marks.set("stage", row);
         ui.scope_builder(UiBuilder::new().max_rect(row), |ui| {
             segmented_of_width(ui, "Stage", &mut state.stage, Stage::ALL, width);
         });

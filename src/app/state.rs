@@ -13,6 +13,8 @@ use crate::rollout::settings::{DiscriminatorKind, LANES, LaneKind, RolloutSpec};
 
 use super::files::Files;
 use super::globe_lines::GlobeLines;
+use super::lessons::Lessons;
+use super::lessons::marks::Marks;
 use super::microscope::Microscope;
 use super::notices::Notices;
 use super::playback::{Order, Playback};
@@ -85,6 +87,12 @@ pub struct State {
     pub rain: RainDialog,
     /// Whether the help sheet is open.
     pub help_open: bool,
+    /// Guided tours.
+    pub lessons: Lessons,
+    /// Folder of more lessons, from the command line.
+    pub lessons_given: Option<PathBuf>,
+    /// Where the named controls lie in this window frame.
+    pub marks: Marks,
     /// Where the scrub bar lies, for the scripted run.
     pub scrub_rect: egui::Rect,
     /// Name of the adapter that draws, if it is a software one.
@@ -141,6 +149,9 @@ impl State {
             files,
             rain: RainDialog::default(),
             help_open: false,
+            lessons: Lessons::default(),
+            lessons_given: None,
+            marks: Marks::default(),
             scrub_rect: egui::Rect::NOTHING,
             software: None,
             blank: Vec::new().into(),
@@ -169,6 +180,7 @@ impl State {
         let (order, more) = self.play.advance(dt_secs, self.prefs.speed, self.last());
         self.obey(order);
         self.fetch_shown();
+        self.poll_lesson();
         more || self.idle_since_error.is_some()
     }
 
@@ -377,7 +389,10 @@ impl State {
 
     /// End of the strength slider.
     pub fn strength_limit(&self) -> f32 {
+        let known = self.facts.as_ref().is_some_and(|f| f.closed_form.is_some());
         match self.prefs.settings.guidance.discriminator {
+            // Exact answers can be pushed further before anything breaks.
+            _ if known => 4.0,
             DiscriminatorKind::TwoTower => 2.0,
             DiscriminatorKind::Encoder => 100.0,
         }

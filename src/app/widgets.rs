@@ -284,6 +284,23 @@ pub fn section(
     }
 }
 
+/// A tick where something is done, an empty ring where not.
+pub fn paint_check(ui: &Ui, c: Pos2, done: bool) {
+    let p = palette(ui);
+    let painter = ui.painter();
+    if done {
+        painter.circle_filled(c, 8.0, p.accent);
+        let points = vec![
+            c + vec2(-3.5, 0.0),
+            c + vec2(-1.0, 3.0),
+            c + vec2(4.0, -3.0),
+        ];
+        painter.line(points, Stroke::new(1.8, p.canvas));
+    } else {
+        painter.circle_stroke(c, 7.5, Stroke::new(1.2, p.weak));
+    }
+}
+
 /// A number with a true minus sign and a fixed number of decimals.
 pub fn number(value: f64, decimals: usize) -> String {
     if !value.is_finite() {

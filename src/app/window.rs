@@ -8,6 +8,7 @@ use egui::{Frame, Margin, Panel, Ui};
 use crate::error::UserError;
 
 use super::actions;
+use super::lessons;
 use super::panels::{
     controls, diagnostics, help, model_menu, rain_dialog, status, timeline, top_bar,
 };
@@ -72,6 +73,7 @@ impl EddyApp {
             None => {}
         }
         actions::keyboard(&ctx, state);
+        state.marks.clear();
 
         let fill = ui.visuals().panel_fill;
         let frame = |x: i8, y: i8| {
@@ -96,7 +98,10 @@ impl EddyApp {
             .resizable(false)
             .show_separator_line(false)
             .frame(frame(12, 0))
-            .show(ui, |ui| timeline::show(ui, state));
+            .show(ui, |ui| {
+                state.marks.set("timeline", ui.max_rect());
+                timeline::show(ui, state);
+            });
         state.fetch_shown();
         Panel::left("controls")
             .exact_size(232.0)
@@ -109,9 +114,15 @@ impl EddyApp {
             .size_range(300.0..=560.0)
             .show_separator_line(false)
             .frame(frame(16, 0))
-            .show(ui, |ui| diagnostics::show(ui, state));
+            .show(ui, |ui| {
+                state.marks.set("diagnostics", ui.max_rect());
+                diagnostics::show(ui, state);
+            });
+        lessons::panel::strip(ui, state);
         egui::CentralPanel::no_frame().show(ui, |ui| stage::show(ui, state));
 
+        lessons::panel::ring(&ctx, state);
+        lessons::panel::list(&ctx, state);
         help::sheet(&ctx, state);
         saving::window(&ctx, state);
         model_menu::window(&ctx, state);
@@ -174,7 +185,7 @@ impl eframe::App for EddyApp {
 
     fn save(&mut self, storage: &mut dyn eframe::Storage) {
         if self.smoke.is_none()
-            && let Some(json) = self.state.prefs.to_json()
+            && let Some(json) = self.state.prefs_to_keep().to_json()
         {
             storage.set_string(prefs::KEY, json);
         }

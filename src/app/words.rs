@@ -4,6 +4,7 @@ use crate::render::projection::half_turn;
 use crate::rollout::frame::FrameSet;
 use crate::rollout::settings::{DiscriminatorKind, LaneKind, Settings, Solver, Start};
 
+use super::state::State;
 use super::widgets::number;
 
 /// Short name of a solver.
@@ -23,8 +24,8 @@ pub fn discriminator(kind: DiscriminatorKind) -> &'static str {
     }
 }
 
-/// What made a frame of a lane: the line beside the lane's name.
-pub fn made_by(kind: LaneKind, frame: &FrameSet) -> String {
+/// As [`State::made_by`], for networks.
+fn made_by(kind: LaneKind, frame: &FrameSet) -> String {
     let recorded = kind == LaneKind::Truth && frame.date.is_some();
     if frame.index <= 3 && !recorded {
         return "start frame".to_owned();
@@ -54,6 +55,41 @@ pub fn made_by(kind: LaneKind, frame: &FrameSet) -> String {
             "λ {:.2} · m {} · {how}",
             guidance.video_strength, guidance.history
         ),
+    }
+}
+
+impl State {
+    /// What made a frame of a lane: the line beside the lane's name.
+    pub fn made_by(&self, kind: LaneKind, frame: &FrameSet) -> String {
+        let known = self.facts.as_ref().is_some_and(|f| f.closed_form.is_some());
+        match kind {
+            LaneKind::Truth if known && frame.index > 3 => "known law".to_owned(),
+            LaneKind::Guided | LaneKind::Forecaster if frame.settings.guidance.belief.is_some() => {
+                format!("{} · mistaken D", made_by(kind, frame))
+            }
+            _ => made_by(kind, frame),
+        }
+    }
+}
+
+/// Name of a lane that can be pointed at.
+pub fn mark(kind: LaneKind) -> &'static str {
+    match kind {
+        LaneKind::Truth => "truth",
+        LaneKind::Unconditional => "unconditional",
+        LaneKind::Guided => "guided",
+        LaneKind::Forecaster => "forecaster",
+        LaneKind::Video => "video",
+        LaneKind::GuidedVideo => "guided-video",
+    }
+}
+
+/// Name of a model as the window writes it: built-in worlds in words, others as they are called.
+pub fn model(name: &str) -> &str {
+    match name {
+        "gaussian-process" => "Gaussian process",
+        "travelling-wave" => "Travelling wave",
+        other => other,
     }
 }
 

@@ -49,6 +49,11 @@ impl State {
         if model != self.prefs.model_name() {
             self.restored = self.prefs.switch(model);
         }
+        self.begin_model();
+    }
+
+    /// Starts a source for the model in force, with nothing of the last one.
+    pub(super) fn begin_model(&mut self) {
         self.facts = None;
         self.rows.clear();
         self.archive = Archive::default();

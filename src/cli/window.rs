@@ -18,6 +18,9 @@ pub struct WindowArgs {
     /// File with start frames
     #[arg(long, value_name = "FILE")]
     start: Option<PathBuf>,
+    /// Folder of more lessons (assets/lessons/README.md in the source says how they are written)
+    #[arg(long, value_name = "DIR")]
+    lessons: Option<PathBuf>,
     /// The window drives itself, writes what it saw into this folder and closes
     #[arg(long, value_name = "DIR", hide = true)]
     smoke: Option<PathBuf>,
@@ -39,6 +42,7 @@ pub fn run(args: WindowArgs) -> Result<u8> {
             folder,
             timeout_secs: args.smoke_timeout,
         }),
+        lessons: args.lessons,
         memory_mib: 0,
     })
     .map(|()| 0)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::device::{self, DeviceRequest};
 use crate::error::{Result, UserError};
@@ -25,6 +25,9 @@ use super::world::World;
 
 /// Weight of the newest frame in the shown frame rate.
 const RATE_WEIGHT: f64 = 0.2;
+
+/// Time between frames of a world with known answers, at least.
+const PACE: Duration = Duration::from_millis(80);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
@@ -448,6 +451,10 @@ impl<'a> Session<'a> {
         self.shared
             .update_progress(|p| p.frames_per_second = 1.0 / mean.max(1e-9));
         self.idle_line();
+        if self.engine.card.closed_form.is_some() && self.mode == Mode::Running {
+            // Without networks frames come faster than they can be looked at.
+            std::thread::sleep(PACE.saturating_sub(began.elapsed()));
+        }
         for (lane, what) in blown {
             self.shared.event(Event::BlowUp {
                 lane,

@@ -8,7 +8,7 @@ use super::super::state::State;
 use super::super::theme::{GRID, palette};
 use super::super::widgets::{note, row, section, segmented};
 use super::super::words;
-use super::{options, rain_options, strength};
+use super::{known_world, options, rain_options, strength};
 
 /// The whole panel.
 pub fn show(ui: &mut Ui, state: &mut State) {
@@ -17,6 +17,7 @@ pub fn show(ui: &mut Ui, state: &mut State) {
         .show(ui, |ui| {
             ui.add_space(2.0 * GRID);
             guidance(ui, state);
+            known_world::show(ui, state);
             let mut folds = state.prefs.folds.clone();
             let sampler = &state.prefs.settings.sampler;
             let summary = format!(
@@ -24,9 +25,11 @@ pub fn show(ui: &mut Ui, state: &mut State) {
                 words::solver(sampler.solver),
                 sampler.steps
             );
+            let top = ui.cursor().min;
             section(ui, "Sampler", &mut folds.sampler, &summary, |ui| {
                 options::sampler(ui, state);
             });
+            mark(ui, state, "sampler", top);
             let spec = state.spec();
             let members = if spec.members == 1 {
                 "1 member".to_owned()
@@ -34,13 +37,17 @@ pub fn show(ui: &mut Ui, state: &mut State) {
                 format!("{} members", spec.members)
             };
             let summary = format!("seed {} · {members}", spec.seed);
+            let top = ui.cursor().min;
             section(ui, "Rollout", &mut folds.rollout, &summary, |ui| {
                 options::rollout(ui, state);
             });
+            mark(ui, state, "rollout", top);
             let summary = format!("{} shown", state.lanes().len());
+            let top = ui.cursor().min;
             section(ui, "Lanes", &mut folds.lanes, &summary, |ui| {
                 lanes(ui, state)
             });
+            mark(ui, state, "lanes", top);
             let dark = ui.visuals().dark_mode;
             let summary = match state.globe() {
                 Some(_) => state.prefs.rain_map().label(),
@@ -53,14 +60,23 @@ pub fn show(ui: &mut Ui, state: &mut State) {
         });
 }
 
+/// Names what was drawn since `top`, so that it can be pointed at.
+fn mark(ui: &Ui, state: &mut State, name: &'static str, top: egui::Pos2) {
+    let end = egui::pos2(ui.max_rect().right(), ui.cursor().top());
+    state.marks.set(name, egui::Rect::from_min_max(top, end));
+}
+
 fn guidance(ui: &mut Ui, state: &mut State) {
     ui.label(RichText::new("Guidance").strong());
     ui.add_space(GRID);
+    let top = ui.cursor().min;
     strength::show(ui, state);
+    mark(ui, state, "strength", top);
     ui.add_space(GRID);
 
     let mut g = state.prefs.settings.guidance.clone();
     let globe = state.globe().is_some();
+    let top = ui.cursor().min;
     ui.label("History").on_hover_text(if globe {
         "How many days before the last one the discriminator sees. Rain hides the wind that moves it: earlier days tell \
          where it is going."
@@ -75,6 +91,7 @@ fn guidance(ui: &mut Ui, state: &mut State) {
         (3, "3", "three frames before the last"),
     ];
     segmented(ui, "History length", &mut g.history, &choices);
+    mark(ui, state, "history", top);
     if g != state.prefs.settings.guidance {
         state.prefs.settings.guidance = g;
         state.publish();
@@ -83,7 +100,11 @@ fn guidance(ui: &mut Ui, state: &mut State) {
     rain_options::season(ui, state);
 
     let mut g = state.prefs.settings.guidance.clone();
-    let kind = words::discriminator(g.discriminator);
+    let known = state.world_asked().is_some();
+    let kind = match known {
+        true => State::believes(g.belief),
+        false => words::discriminator(g.discriminator),
+    };
     let everywhere = g.sigma_lo <= 0.0 && g.sigma_hi >= state.prefs.settings.sampler.sigma_max;
     let summary = if everywhere {
         kind.to_owned()
@@ -91,6 +112,7 @@ fn guidance(ui: &mut Ui, state: &mut State) {
         format!("{kind} · σ interval")
     };
     let mut open = state.prefs.folds.guidance;
+    let top = ui.cursor().min;
     section(ui, "Discriminator", &mut open, &summary, |ui| {
         let choices = [
             (
@@ -104,7 +126,10 @@ fn guidance(ui: &mut Ui, state: &mut State) {
                 "The paper's: a noise-conditioned U-Net encoder; it needs a much larger λ",
             ),
         ];
-        if segmented(ui, "Discriminator", &mut g.discriminator, &choices) {
+        if known {
+            known_world::belief(ui, state);
+            g.belief = state.prefs.settings.guidance.belief;
+        } else if segmented(ui, "Discriminator", &mut g.discriminator, &choices) {
             // Each has a strength of its own.
             if let Some(facts) = &state.facts {
                 g.strength = facts.suggested_strength[g.discriminator as usize];
@@ -131,6 +156,7 @@ fn guidance(ui: &mut Ui, state: &mut State) {
         });
     });
     state.prefs.folds.guidance = open;
+    mark(ui, state, "discriminator", top);
     if g != state.prefs.settings.guidance {
         state.prefs.settings.guidance = g;
         state.publish();
@@ -158,8 +184,11 @@ fn video_strength(ui: &mut Ui, state: &mut State) {
 
 fn lanes(ui: &mut Ui, state: &mut State) {
     let globe = state.globe().is_some();
+    let known = state.world_asked().is_some();
     let about = |kind| match kind {
         LaneKind::Truth if globe => "recorded days, from the same start",
+        LaneKind::Truth if known => "draws from the known law, from the same start",
+        LaneKind::Forecaster if known => "draws from the law that D believes in, no diffusion",
         LaneKind::Truth => "the solver, from the same start",
         LaneKind::Unconditional => "the image model alone, λ = 0",
         LaneKind::Guided => "the image model, guided",

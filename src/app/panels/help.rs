@@ -37,10 +37,32 @@ const TRY_RAIN: [(&str, &str); 3] = [
     ),
 ];
 
-fn words(ui: &mut Ui, globe: bool) {
+/// In a world with known answers.
+const TRY_KNOWN: [(&str, &str); 3] = [
+    (
+        "Drag λ to 0",
+        "Every frame is a perfect sample, but unrelated to the last: it flickers.",
+    ),
+    (
+        "Drag it back to 1",
+        "The exact discriminator's gradient makes each frame follow from the last: the lanes have truth's autocorrelation.",
+    ),
+    (
+        "Let D be mistaken",
+        "Under Discriminator: what it believes is what you see, not what is true.",
+    ),
+];
+
+fn words(ui: &mut Ui, state: &State) {
     let p = palette(ui);
     ui.spacing_mut().item_spacing.y = 2.0;
-    for (what, why) in if globe { TRY_RAIN } else { TRY } {
+    let known = state.world_asked().is_some();
+    let globe = state.globe().is_some();
+    for (what, why) in match (globe, known) {
+        (true, _) => TRY_RAIN,
+        (_, true) => TRY_KNOWN,
+        _ => TRY,
+    } {
         ui.add(egui::Label::new(RichText::new(what).color(p.text)).wrap());
         ui.add(egui::Label::new(RichText::new(why).weak()).wrap());
         ui.add_space(2.0 * GRID);
@@ -51,7 +73,7 @@ fn words(ui: &mut Ui, globe: bool) {
 pub fn first_words(ui: &mut Ui, state: &mut State) {
     ui.label(RichText::new("What to try").heading());
     ui.add_space(GRID);
-    words(ui, state.globe().is_some());
+    words(ui, state);
     ui.add_space(GRID);
     ui.horizontal(|ui| {
         if ui.button("Got it").clicked() {
@@ -97,7 +119,7 @@ pub fn sheet(ctx: &egui::Context, state: &mut State) {
                          new one, at every step of its denoising, towards what could come next: time appears.";
             ui.add(egui::Label::new(about).wrap());
             ui.add_space(2.0 * GRID);
-            words(ui, globe);
+            words(ui, state);
             ui.add_space(GRID);
             egui::Grid::new("keys").num_columns(2).spacing([24.0, 6.0]).show(ui, |ui| {
                 for (key, what) in KEYS.iter().filter(|k| globe || k.0 != GLOBE_KEYS) {

@@ -25,6 +25,7 @@ pub fn show(ui: &mut Ui, state: &mut State, kind: LaneKind, rect: Rect) {
     let square = Rect::from_min_max(pos2(rect.left(), rect.top() + TITLE), rect.max);
     let frame = state.shown().cloned();
     title(ui, state, kind, frame.as_deref(), rect);
+    state.marks.set(words::mark(kind), rect);
     let p = palette(ui);
     let response = ui.interact(square, ui.scope_id().with(kind), Sense::click_and_drag());
     response
@@ -105,7 +106,7 @@ fn title(ui: &mut Ui, state: &State, kind: LaneKind, frame: Option<&FrameSet>, r
         p.text,
     );
     if let Some(frame) = frame {
-        let text = painter.layout_no_wrap(words::made_by(kind, frame), theme::small(), p.weak);
+        let text = painter.layout_no_wrap(state.made_by(kind, frame), theme::small(), p.weak);
         let width = text.size().x;
         painter.galley(pos2(x, middle - text.size().y / 2.0 + 0.5), text, p.weak);
         x += width + 8.0;

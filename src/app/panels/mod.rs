@@ -5,6 +5,7 @@ pub mod controls;
 pub mod diagnostics;
 mod globe_lane;
 pub mod help;
+pub mod known_world;
 pub mod lane;
 pub mod model_menu;
 pub mod options;

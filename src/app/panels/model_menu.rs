@@ -4,22 +4,24 @@ use std::path::PathBuf;
 
 use egui::{Align, ComboBox, Layout, RichText, Ui};
 
+use crate::closed_form::ClosedForm;
 use crate::model::{CARD_FILE, Model};
 
 use super::super::files::Purpose;
 use super::super::state::State;
 use super::super::theme::GRID;
+use super::super::words;
 
 /// The list in the top bar.
 pub fn show(ui: &mut Ui, state: &mut State) {
     let now = state.prefs.model_name().to_owned();
     let shown = match &state.facts {
-        Some(facts) => facts.name.clone(),
-        None => short(&now),
+        Some(facts) => words::model(&facts.name).to_owned(),
+        None => words::model(&short(&now)).to_owned(),
     };
     let mut wanted = None;
     let mut folder = false;
-    ComboBox::from_id_salt("model")
+    let menu = ComboBox::from_id_salt("model")
         .selected_text(shown)
         .width(132.0)
         .show_ui(ui, |ui| {
@@ -28,20 +30,36 @@ pub fn show(ui: &mut Ui, state: &mut State) {
                     wanted = Some((*name).to_owned());
                 }
             }
-            for folder in state.prefs.model_folders() {
+            ui.separator();
+            for name in ClosedForm::NAMES {
+                let label = ui.selectable_label(name == now, words::model(name));
+                let tip =
+                    "No networks: score and discriminator are exact, with parameters to play with";
+                if label.on_hover_text(tip).clicked() {
+                    wanted = Some(name.to_owned());
+                }
+            }
+            ui.separator();
+            let folders = state.prefs.model_folders();
+            for folder in folders.clone() {
                 let chosen = folder == now;
                 let label = ui.selectable_label(chosen, short(&folder));
                 if label.on_hover_text(&folder).clicked() {
                     wanted = Some(folder);
                 }
             }
-            ui.separator();
+            if !folders.is_empty() {
+                ui.separator();
+            }
             folder = ui.button("Open a model folder…").clicked();
         })
-        .response
-        .on_hover_text("Model; another one starts a rollout of its own, with the settings that you left it with");
+        .response;
+    state.marks.set("model", menu.rect);
+    menu.on_hover_text(
+        "Model; another one starts a rollout of its own, with the settings that you left it with",
+    );
     if let Some(name) = wanted {
-        match Model::shipped_names().contains(&name.as_str()) {
+        match Model::is_built_in(&name) {
             true => state.open_model(&name),
             false => state.open_folder(&name),
         }

@@ -71,6 +71,7 @@ pub fn sampler(ui: &mut Ui, state: &mut State) {
         note(ui, "dpm is deterministic: churn does nothing in it");
     }
     ui.add_space(GRID);
+    let top = ui.cursor().min;
     ui.label("Start of each frame");
     let mut warm = matches!(s.start, Start::Warm { .. });
     let choices = [
@@ -103,6 +104,8 @@ pub fn sampler(ui: &mut Ui, state: &mut State) {
         let color = palette(ui).alarm;
         ui.label(egui::RichText::new(warning).small().color(color));
     }
+    let end = egui::pos2(ui.max_rect().right(), ui.cursor().top());
+    state.marks.set("start", egui::Rect::from_min_max(top, end));
     if s != state.prefs.settings.sampler {
         state.prefs.settings.sampler = s;
         state.publish();

@@ -17,7 +17,8 @@ pub fn show(ui: &mut Ui, state: &mut State) {
     ui.horizontal_centered(|ui| {
         ui.spacing_mut().item_spacing.x = 2.0;
         let ready = !state.archive.frames.is_empty() || state.play.playing;
-        ui.add_enabled_ui(ready, |ui| buttons(ui, state, first, last));
+        let play = ui.add_enabled_ui(ready, |ui| buttons(ui, state, first, last));
+        state.marks.set("play", play.response.rect);
         ui.add_space(8.0);
         speed(ui, state);
         ui.add_space(12.0);

@@ -47,6 +47,7 @@ pub fn show(ui: &mut Ui, state: &mut State) {
                     .frame(false)
                     .min_size(egui::vec2(28.0, 28.0)),
             );
+            state.marks.set("help", help.rect);
             if help.on_hover_text("Help (?)").clicked() {
                 state.help_open = !state.help_open;
                 state.prefs.tips_dismissed = false;
@@ -60,6 +61,18 @@ pub fn show(ui: &mut Ui, state: &mut State) {
             if icon_button(ui, icon, 28.0, name).clicked() {
                 let ctx = ui.ctx().clone();
                 actions::toggle_theme(&ctx, state);
+            }
+            let lessons = ui.add(
+                Button::new("Lessons")
+                    .frame(false)
+                    .min_size(egui::vec2(60.0, 28.0)),
+            );
+            state.marks.set("lessons", lessons.rect);
+            if lessons
+                .on_hover_text("Guided tours: what guidance does, step by step (L)")
+                .clicked()
+            {
+                state.lessons.list_open = !state.lessons.list_open;
             }
             ui.add_enabled_ui(!state.archive.frames.is_empty(), |ui| {
                 if icon_button(ui, Icon::Save, 28.0, "Save the picture… (S)").clicked() {

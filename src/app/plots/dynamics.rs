@@ -57,10 +57,18 @@ pub fn show(ui: &mut Ui, state: &State) {
         ..Default::default()
     }
     .show(ui);
+    let known = state.world_asked().is_some();
+    let who = if known {
+        "the best forecast G from the last frame"
+    } else {
+        "the solver G"
+    };
     note(
         ui,
-        "How much better the solver predicts the model's next frame than \"nothing changes\" does: 1 − mean (x' − G x)² / mean (x' − x)². \
-         Frozen or unrelated frames score 0 or less. A right autocorrelation alone is no evidence of dynamics.",
+        format!(
+            "How much better {who} predicts the model's next frame than \"nothing changes\" does: 1 − mean (x' − G x)² / mean (x' − x)². \
+         Frozen or unrelated frames score 0 or less. A right autocorrelation alone is no evidence of dynamics."
+        ),
     );
 }
 
@@ -126,11 +134,11 @@ fn table(ui: &mut Ui, state: &State) {
     let heads = [
         (
             "a",
-            "Regression of the frame's change on the solver's; truth has 1",
+            "Regression of the frame's change on the forecast one; truth has 1",
         ),
         (
             "residual",
-            "What the regression leaves, in the data's standard deviations; truth has the forcing's, about 0.26",
+            "What the regression leaves, in the data's standard deviations; truth has what nobody can know from the last frame",
         ),
         (
             "std ratio",

@@ -1,0 +1,312 @@
+//! A lesson being taken.
+
+use std::sync::Arc;
+
+use super::super::prefs::{Folds, Prefs, Tab};
+use super::super::stage::Stage;
+use super::super::state::State;
+use super::figures::{Condition, Figures};
+use super::format::{How, Lesson, Step};
+use crate::rollout::settings::{RolloutSpec, Settings};
+
+/// Where the learner is in a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// A prediction is asked for.
+    Ask,
+    /// Something is to be done.
+    Act,
+    /// What came of it.
+    Answer,
+}
+
+/// A prediction.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Guess {
+    /// One of the choices.
+    Choice(usize),
+    /// A number.
+    Number(f64),
+}
+
+/// The lesson that is taken.
+pub struct Tour {
+    /// It.
+    pub lesson: Arc<Lesson>,
+    /// Number of the step.
+    pub step: usize,
+    /// Where in it.
+    pub phase: Phase,
+    /// What was predicted.
+    pub guess: Option<Guess>,
+    /// The slider, before it is settled.
+    pub slider: f64,
+    /// Figures of the rollout now; in [`Phase::Answer`] those with which the goal was reached.
+    pub figures: Figures,
+    /// First frame that counts.
+    from: usize,
+    /// Frames of this rollout do not count: a new one was asked for.
+    old_epoch: Option<u64>,
+    seen: Option<(u64, u64, u64)>,
+    /// The learner's own settings and stage, for afterwards.
+    saved: Box<(Prefs, Stage)>,
+}
+
+impl Tour {
+    /// The step.
+    pub fn now(&self) -> Option<&Step> {
+        self.lesson.steps.get(self.step)
+    }
+
+    /// Whether the prediction was right: a number if it is off by less than a tenth of the slider.
+    pub fn was_right(&self) -> Option<bool> {
+        let ask = self.now()?.ask.as_ref()?;
+        match (&ask.how, self.guess?) {
+            (How::Choices(_, right), Guess::Choice(n)) => Some(n == *right),
+            (How::Slider { range, right }, Guess::Number(n)) => {
+                let off = (self.figures.get(right) - n).abs();
+                Some(off <= 0.1 * (range[1] - range[0]))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl State {
+    /// Begins a lesson, or goes on with it.
+    pub fn open_lesson(&mut self, lesson: &Arc<Lesson>) {
+        self.leave_lesson();
+        self.lessons.list_open = false;
+        let saved = Box::new((self.prefs.clone(), self.stage));
+        let taken = self.prefs.lessons.get(&lesson.name).copied();
+        let step = taken.map_or(0, |t| t.step).min(lesson.steps.len() - 1);
+        let model_before = self.prefs.model_name().to_owned();
+        if lesson.model != model_before {
+            self.prefs.switch(&lesson.model);
+        }
+        // Every learner begins alike.
+        self.prefs.settings = Settings::default();
+        self.prefs.spec = RolloutSpec {
+            closed_form: lesson.world.clone(),
+            ..RolloutSpec::default()
+        };
+        self.prefs.folds = Folds {
+            lanes: false,
+            ..Folds::default()
+        };
+        self.prefs.tab = Tab::Time;
+        self.prefs.tips_dismissed = true;
+        self.stage = Stage::default();
+        self.member = 0;
+        for step in lesson.steps.iter().take(step) {
+            step.set
+                .apply(&mut self.prefs.settings, &mut self.prefs.spec);
+        }
+        if let Some(step) = lesson.steps.get(step) {
+            step.set
+                .apply(&mut self.prefs.settings, &mut self.prefs.spec);
+        }
+        self.lessons.tour = Some(Tour {
+            lesson: Arc::clone(lesson),
+            step,
+            phase: Phase::Ask,
+            guess: None,
+            slider: 0.5,
+            figures: Figures::default(),
+            from: 0,
+            old_epoch: None,
+            seen: None,
+            saved,
+        });
+        // The lesson's settings hold, not the model's suggestion.
+        self.restored = true;
+        self.begin_again(&model_before);
+        self.begin_step(true);
+    }
+
+    /// Leaves the lesson: model, settings and panels are as before it.
+    pub fn leave_lesson(&mut self) {
+        let Some(tour) = self.lessons.tour.take() else {
+            return;
+        };
+        let model = self.prefs.model_name().to_owned();
+        let (mut prefs, stage) = *tour.saved;
+        // What is not the lesson's.
+        prefs.lessons = std::mem::take(&mut self.prefs.lessons);
+        prefs.lessons_folder = self.prefs.lessons_folder.take();
+        prefs.dark = self.prefs.dark;
+        self.prefs = prefs;
+        self.stage = stage;
+        self.restored = true;
+        self.begin_again(&model);
+    }
+
+    /// Starts the rollout of the settings in force, in another worker if the model is another one.
+    fn begin_again(&mut self, model_before: &str) {
+        if self.prefs.model_name() != model_before {
+            self.begin_model();
+        } else {
+            self.publish();
+            self.restart();
+        }
+    }
+
+    /// What persists: the learner's own settings also in the middle of a lesson.
+    pub fn prefs_to_keep(&self) -> Prefs {
+        match &self.lessons.tour {
+            None => self.prefs.clone(),
+            Some(tour) => {
+                let mut prefs = tour.saved.0.clone();
+                prefs.lessons.clone_from(&self.prefs.lessons);
+                prefs.lessons_folder.clone_from(&self.prefs.lessons_folder);
+                prefs.dark = self.prefs.dark;
+                prefs
+            }
+        }
+    }
+
+    /// The next step, or the end.
+    pub fn lesson_next(&mut self) {
+        let Some(tour) = &mut self.lessons.tour else {
+            return;
+        };
+        let name = tour.lesson.name.clone();
+        let last = tour.step + 1 == tour.lesson.steps.len();
+        let taken = self.prefs.lessons.entry(name).or_default();
+        if last {
+            *taken = super::Taken {
+                step: 0,
+                done: true,
+            };
+            self.leave_lesson();
+            self.lessons.list_open = true;
+            return;
+        }
+        tour.step += 1;
+        taken.step = tour.step;
+        self.begin_step(false);
+    }
+
+    /// The step before.
+    pub fn lesson_back(&mut self) {
+        if let Some(tour) = &mut self.lessons.tour
+            && tour.step > 0
+        {
+            tour.step -= 1;
+            let name = tour.lesson.name.clone();
+            self.prefs.lessons.entry(name).or_default().step = tour.step;
+            self.begin_step(false);
+        }
+    }
+
+    /// Applies what a step sets; `restarted` if a new rollout was just asked for.
+    fn begin_step(&mut self, restarted: bool) {
+        let Some(tour) = &mut self.lessons.tour else {
+            return;
+        };
+        let Some(step) = tour.lesson.steps.get(tour.step).cloned() else {
+            return;
+        };
+        tour.guess = None;
+        tour.figures = Figures::default();
+        tour.seen = None;
+        tour.phase = match (&step.ask, step.goals.is_empty()) {
+            (Some(ask), _) => {
+                if let How::Slider { range, .. } = ask.how {
+                    tour.slider = 0.5 * (range[0] + range[1]);
+                }
+                Phase::Ask
+            }
+            (None, false) => Phase::Act,
+            (None, true) => Phase::Answer,
+        };
+        let restart = step
+            .set
+            .apply(&mut self.prefs.settings, &mut self.prefs.spec);
+        let folds = &mut self.prefs.folds;
+        match step.highlight {
+            Some("discriminator") => folds.guidance = true,
+            Some("sampler" | "start") => folds.sampler = true,
+            Some("rollout") => folds.rollout = true,
+            Some("lanes") => folds.lanes = true,
+            Some("world") => folds.world = true,
+            _ => {}
+        }
+        self.lessons.scroll_to = step.highlight;
+        if let Some(tab) = step.set.tab {
+            self.prefs.tab = tab;
+        }
+        if !restarted {
+            self.publish();
+        }
+        if restart && !restarted {
+            self.restart();
+        }
+        let anew = restart || restarted;
+        let (epoch, last) = (self.archive.epoch, self.last());
+        if let Some(tour) = &mut self.lessons.tour {
+            tour.old_epoch = anew.then_some(epoch);
+            tour.from = if anew { 0 } else { last + 1 };
+        }
+        if !anew {
+            let order = match step.set.play {
+                Some(false) => self.play.halt(),
+                // A lesson that waits for frames gets them.
+                _ => {
+                    let order = self.play.go_to_end();
+                    match self.play.playing {
+                        true => order,
+                        false => self.play.toggle(),
+                    }
+                }
+            };
+            self.obey(order);
+        }
+    }
+
+    /// The prediction is made.
+    pub fn lesson_guess(&mut self, guess: Guess) {
+        let last = self.last();
+        if let Some(tour) = &mut self.lessons.tour {
+            tour.guess = Some(guess);
+            let goals = tour.now().is_some_and(|s| !s.goals.is_empty());
+            tour.phase = if goals { Phase::Act } else { Phase::Answer };
+            tour.from = tour.from.max(last + usize::from(last > 0));
+            tour.seen = None;
+        }
+    }
+
+    /// Looks at the rollout for the lesson; cheap where nothing is new.
+    pub fn poll_lesson(&mut self) {
+        let Some(tour) = &self.lessons.tour else {
+            return;
+        };
+        let seen = (self.version.0, self.version.1, self.generation);
+        if tour.seen == Some(seen) {
+            return;
+        }
+        let waiting = tour.old_epoch == Some(self.archive.epoch) && self.archive.epoch != 0;
+        let from = if waiting { usize::MAX } else { tour.from };
+        let mut figures = Figures::of(self, from);
+        let Some(tour) = &mut self.lessons.tour else {
+            return;
+        };
+        if !waiting {
+            tour.old_epoch = None;
+        }
+        tour.seen = Some(seen);
+        if let Some(Guess::Number(n)) = tour.guess {
+            figures.set("guess", n);
+        }
+        let reached = tour
+            .now()
+            .is_some_and(|s| s.goals.iter().all(|g: &Condition| g.holds(&figures)));
+        let keep = tour.phase == Phase::Answer && tour.now().is_some_and(|s| !s.goals.is_empty());
+        if !keep {
+            tour.figures = figures;
+        }
+        if tour.phase == Phase::Act && reached {
+            tour.phase = Phase::Answer;
+        }
+    }
+}
