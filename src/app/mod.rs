@@ -37,6 +37,7 @@ mod panels;
 mod playback;
 mod plots;
 mod prefs;
+mod presenter;
 mod rain_files;
 mod saving;
 mod series;

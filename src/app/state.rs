@@ -19,6 +19,7 @@ use super::microscope::Microscope;
 use super::notices::Notices;
 use super::playback::{Order, Playback};
 use super::prefs::Prefs;
+use super::presenter::Presenter;
 use super::rain_files::RainDialog;
 use super::series::Series;
 use super::source::{Launch, RolloutSource, Start};
@@ -87,6 +88,8 @@ pub struct State {
     pub rain: RainDialog,
     /// Whether the help sheet is open.
     pub help_open: bool,
+    /// The lanes alone, large.
+    pub presenter: Presenter,
     /// Guided tours.
     pub lessons: Lessons,
     /// Folder of more lessons, from the command line.
@@ -149,6 +152,7 @@ impl State {
             files,
             rain: RainDialog::default(),
             help_open: false,
+            presenter: Presenter::default(),
             lessons: Lessons::default(),
             lessons_given: None,
             marks: Marks::default(),
@@ -389,10 +393,7 @@ impl State {
 
     /// End of the strength slider.
     pub fn strength_limit(&self) -> f32 {
-        let known = self.facts.as_ref().is_some_and(|f| f.closed_form.is_some());
         match self.prefs.settings.guidance.discriminator {
-            // Exact answers can be pushed further before anything breaks.
-            _ if known => 4.0,
             DiscriminatorKind::TwoTower => 2.0,
             DiscriminatorKind::Encoder => 100.0,
         }

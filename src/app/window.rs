@@ -14,6 +14,7 @@ use super::panels::{
 };
 use super::playback::BASE_RATE;
 use super::prefs;
+use super::presenter;
 use super::saving;
 use super::smoke::Smoke;
 use super::stage;
@@ -72,8 +73,19 @@ impl EddyApp {
             Some(_) => state.start_from(&ctx, dropped),
             None => {}
         }
+        presenter::keyboard(&ctx, state);
         actions::keyboard(&ctx, state);
         state.marks.clear();
+        if state.presenter.on {
+            presenter::show(ui, state);
+            help::sheet(&ctx, state);
+            saving::window(&ctx, state);
+            state.notices.show(&ctx, 76.0 + GRID);
+            if state.notices.fatal_card(&ctx) {
+                state.start_again();
+            }
+            return self.hear_gpu();
+        }
 
         let fill = ui.visuals().panel_fill;
         let frame = |x: i8, y: i8| {

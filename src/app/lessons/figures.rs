@@ -105,7 +105,7 @@ impl Figures {
     fn lane(&mut self, name: &str, kind: LaneKind, frames: &[&FrameSet]) {
         let lanes: Vec<_> = frames
             .iter()
-            .map_while(|f| f.lanes[kind.index()].as_ref())
+            .filter_map(|f| f.lanes[kind.index()].as_ref())
             .collect();
         let enough = lanes.len() >= LEAST;
         let mean = |of: &dyn Fn(usize) -> Option<f64>| {

@@ -286,13 +286,16 @@ impl State {
             return;
         }
         let waiting = tour.old_epoch == Some(self.archive.epoch) && self.archive.epoch != 0;
-        let from = if waiting { usize::MAX } else { tour.from };
+        // Who goes back goes on from there.
+        let back = tour.from.min(self.last() + 1);
+        let from = if waiting { usize::MAX } else { back };
         let mut figures = Figures::of(self, from);
         let Some(tour) = &mut self.lessons.tour else {
             return;
         };
         if !waiting {
             tour.old_epoch = None;
+            tour.from = back;
         }
         tour.seen = Some(seen);
         if let Some(Guess::Number(n)) = tour.guess {

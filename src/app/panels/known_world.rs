@@ -238,7 +238,7 @@ pub fn belief(ui: &mut Ui, state: &mut State) {
         ),
     ];
     segmented(ui, "Discriminator", &mut mistaken, &choices);
-    let mut belief = mistaken.then(|| before.unwrap_or_default());
+    let mut belief = mistaken.then(|| before.unwrap_or(false_belief(&world)));
     if let Some(b) = &mut belief {
         let mut edits = Edits::default();
         if let ClosedForm::GaussianProcess(p) = &world {
@@ -277,6 +277,17 @@ pub fn belief(ui: &mut Ui, state: &mut State) {
     if belief != before {
         state.prefs.settings.guidance.belief = belief;
         state.publish();
+    }
+}
+
+/// One false thing to begin with: that it moves the other way.
+fn false_belief(world: &ClosedForm) -> Belief {
+    Belief {
+        correlation: match world {
+            ClosedForm::GaussianProcess(p) => p.correlation,
+            ClosedForm::TravellingWave(_) => Belief::default().correlation,
+        },
+        velocity: -1.0,
     }
 }
 

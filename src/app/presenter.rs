@@ -1,0 +1,182 @@
+//! Presenter mode: the lanes alone on black, large, with λ and how alike neighbouring frames are; for a projector and the
+//! back row. Every key works as usual.
+
+use egui::{
+    Align2, Color32, CornerRadius, FontFamily, FontId, Key, Modifiers, Rect, RichText, Ui,
+    UiBuilder, pos2, vec2,
+};
+
+use crate::rollout::settings::LaneKind;
+
+use super::actions;
+use super::panels::{lane, viewport};
+use super::plots;
+use super::state::State;
+use super::theme::{GRID, Palette, small};
+use super::widgets::number;
+
+/// How much larger everything is.
+pub const ZOOM: f32 = 1.4;
+/// Height of the line of figures, points.
+const FOOT: f32 = 64.0;
+const KEYS: &str = "Space play   ↑ ↓ λ   0 1 λ off, on   M history   A plot   F11 or Esc leave";
+
+/// State of the mode.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Presenter {
+    /// Whether it is on.
+    pub on: bool,
+    /// Whether the autocorrelation is shown beside the lanes.
+    pub plot: bool,
+}
+
+/// Keys of the mode; before all others, since Esc means something else outside of it.
+pub fn keyboard(ctx: &egui::Context, state: &mut State) {
+    let pressed = |modifiers, key| ctx.input_mut(|i| i.consume_key(modifiers, key));
+    let typing = ctx.egui_wants_keyboard_input();
+    let switched =
+        pressed(Modifiers::NONE, Key::F11) || (!typing && pressed(Modifiers::SHIFT, Key::P));
+    let on = state.presenter.on;
+    let left = on && !egui::Popup::is_any_open(ctx) && pressed(Modifiers::NONE, Key::Escape);
+    if switched || left {
+        set(ctx, state, !on);
+    } else if on && pressed(Modifiers::NONE, Key::A) {
+        state.presenter.plot = !state.presenter.plot;
+    }
+}
+
+/// Begins or leaves the mode.
+pub fn set(ctx: &egui::Context, state: &mut State, on: bool) {
+    state.presenter.on = on;
+    state.help_open = false;
+    state.lessons.list_open = false;
+    ctx.send_viewport_cmd(egui::ViewportCommand::Fullscreen(on));
+    if on {
+        ctx.set_theme(egui::ThemePreference::Dark);
+        ctx.set_zoom_factor(ZOOM);
+    } else {
+        actions::apply_theme(ctx, state.prefs.dark);
+        ctx.set_zoom_factor(1.0);
+    }
+}
+
+/// The whole window.
+pub fn show(ui: &mut Ui, state: &mut State) {
+    let whole = ui.max_rect();
+    ui.painter()
+        .rect_filled(whole, CornerRadius::ZERO, Color32::BLACK);
+    state.hover = None;
+    let foot = Rect::from_min_max(pos2(whole.left(), whole.bottom() - FOOT), whole.max);
+    let mut room = Rect::from_min_max(whole.min, pos2(whole.right(), foot.top()));
+    if state.presenter.plot && !state.archive.frames.is_empty() {
+        let width = (0.36 * whole.width()).clamp(220.0, 420.0);
+        let rect = Rect::from_min_max(pos2(room.right() - width, room.top()), room.max);
+        room.max.x = rect.left();
+        let inner = rect.shrink2(vec2(3.0 * GRID, 4.0 * GRID));
+        ui.scope_builder(UiBuilder::new().max_rect(inner), |ui| {
+            ui.set_clip_rect(inner.expand(4.0));
+            match state.globe().is_some() {
+                true => plots::rain_time::show(ui, state),
+                false => plots::time::show(ui, state),
+            }
+        });
+    }
+    lanes(ui, state, room.shrink(3.0 * GRID));
+    figures(ui, state, foot.shrink2(vec2(4.0 * GRID, GRID)));
+}
+
+fn lanes(ui: &mut Ui, state: &mut State, room: Rect) {
+    let kinds = state.lanes();
+    if state.archive.frames.is_empty() || kinds.is_empty() {
+        let p = Palette::of(egui::Theme::Dark);
+        let text = state.progress.activity.clone();
+        ui.painter().text(
+            room.center(),
+            Align2::CENTER_CENTER,
+            text,
+            large(20.0),
+            p.weak,
+        );
+        return;
+    }
+    let aspect = state.aspect();
+    let gap = 3.0 * GRID;
+    let (columns, side) = viewport::tiling(kinds.len(), room.size(), aspect);
+    let high = (side / aspect).round() + lane::TITLE;
+    let rows = kinds.len().div_ceil(columns);
+    let all = vec2(
+        columns as f32 * (side + gap) - gap,
+        rows as f32 * (high + gap) - gap,
+    );
+    let corner = (room.center() - all / 2.0).round();
+    for (i, kind) in kinds.into_iter().enumerate() {
+        let (column, row) = ((i % columns) as f32, (i / columns) as f32);
+        let at = pos2(
+            corner.x + column * (side + gap),
+            corner.y + row * (high + gap),
+        );
+        lane::show(ui, state, kind, Rect::from_min_size(at, vec2(side, high)));
+    }
+}
+
+fn large(size: f32) -> FontId {
+    FontId::new(size, FontFamily::Proportional)
+}
+
+/// λ, m, and the lag-1 correlation of each lane.
+fn figures(ui: &mut Ui, state: &State, rect: Rect) {
+    let p = Palette::of(egui::Theme::Dark);
+    let painter = ui.painter_at(rect.expand(4.0));
+    let g = &state.prefs.settings.guidance;
+    let base = rect.top() + 18.0;
+    let mut x = rect.left();
+    let mut write = |text: String, size: f32, color: Color32, gap: f32| {
+        let galley = painter.layout_no_wrap(text, large(size), color);
+        let at = pos2(x, base - galley.size().y / 2.0);
+        x += galley.size().x + gap;
+        painter.galley(at, galley, color);
+    };
+    write(
+        format!("λ {}", number(g.strength.into(), 2)),
+        32.0,
+        p.accent,
+        24.0,
+    );
+    write(format!("m {}", g.history), 22.0, p.text, 24.0);
+    if !state.applied() && state.progress.running {
+        write("…".into(), 22.0, p.weak, 24.0);
+    }
+    // From the right: how alike neighbours are.
+    let mut x = rect.right();
+    let lanes = [LaneKind::Guided, LaneKind::Unconditional, LaneKind::Truth];
+    for kind in lanes
+        .into_iter()
+        .filter(|k| state.prefs.settings.lanes[k.index()])
+    {
+        let figures = &state.archive.diagnostics[kind.index()];
+        let r = match &figures.rain {
+            Some(_) => continue,
+            None => figures.acf.get(1).copied().unwrap_or(f64::NAN),
+        };
+        let text = number(r, 2);
+        let galley = painter.layout_no_wrap(text, large(22.0), p.lane(kind));
+        x -= galley.size().x;
+        painter.galley(pos2(x, base - galley.size().y / 2.0), galley, p.text);
+        x -= 16.0;
+    }
+    if x < rect.right() {
+        let at = pos2(x, base);
+        painter.text(
+            at,
+            Align2::RIGHT_CENTER,
+            "lag-1 correlation",
+            large(13.0),
+            p.weak,
+        );
+    }
+    let line = RichText::new(KEYS).font(small()).color(p.weak);
+    let hint = Rect::from_min_max(pos2(rect.left(), rect.bottom() - 18.0), rect.max);
+    ui.scope_builder(UiBuilder::new().max_rect(hint), |ui| {
+        ui.add(egui::Label::new(line).truncate());
+    });
+}
