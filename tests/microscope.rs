@@ -49,6 +49,7 @@ fn aside(model: Option<String>) -> Aside {
     let options = AsideOptions {
         model,
         device: DeviceRequest::Cpu,
+        closed_form: None,
     };
     Aside::spawn(options, Arc::new(|| {}))
 }

@@ -19,11 +19,17 @@ pub mod wavelet_tower;
 use burn::tensor::Tensor;
 
 use crate::closed_form::Belief;
+use crate::nn::Cost;
 
 /// An image model: the expected clean image given a noised one.
 pub trait Denoise {
     /// `D(x; sigma)`; `x` is `[rows, 1, height, width]`.
     fn denoise(&self, x: &Tensor<4>, sigma: f64) -> Tensor<4>;
+
+    /// What an evaluation of one field of `[rows, columns]` costs; `None` where it has not been counted.
+    fn cost(&self, _field: [usize; 2]) -> Option<Cost> {
+        None
+    }
 }
 
 /// What a discriminator is told besides the frames.

@@ -8,7 +8,7 @@ use burn::tensor::{Tensor, TensorData};
 use crate::closed_form::{ClosedForm, SIDE};
 use crate::data::recording::Recording;
 use crate::data::{Amounts, Normaliser};
-use crate::device::ComputeDevice;
+use crate::device::{self, ComputeDevice, DeviceRequest};
 use crate::diffusion::encoder::EncoderGuide;
 use crate::diffusion::global_mean::Sensitivity;
 use crate::diffusion::seasonal::{HARMONICS, SeasonalCycle};
@@ -20,7 +20,7 @@ use crate::diffusion::wavelet_tower::{
 use crate::diffusion::{Context, Control, Denoise, Discriminate};
 use crate::error::{Result, UserError};
 use crate::model::{Fields, Model, ModelCard, closed_form};
-use crate::nn::{Denoiser, Encoder, HistoryTower, VideoDenoiser, weights};
+use crate::nn::{Cost, Denoiser, Encoder, HistoryTower, VideoDenoiser, weights};
 use crate::sim;
 
 use super::climate::Climate;
@@ -60,6 +60,10 @@ pub struct Engine {
 impl Denoise for Denoiser {
     fn denoise(&self, x: &Tensor<4>, sigma: f64) -> Tensor<4> {
         Denoiser::denoise(self, x.clone(), sigma as f32)
+    }
+
+    fn cost(&self, field: [usize; 2]) -> Option<Cost> {
+        Denoiser::cost(self, field)
     }
 }
 
@@ -257,6 +261,11 @@ impl Engine {
 
     /// A world with known answers: no networks.
     fn closed_form(world: &ClosedForm, model_hash: String, compute: ComputeDevice) -> Result<Self> {
+        // There is nothing for a GPU to do.
+        let compute = match compute.is_gpu {
+            true => device::select(DeviceRequest::Cpu)?,
+            false => compute,
+        };
         let exact = world.on(&compute.device)?;
         let card = closed_form::card(world);
         Ok(Self {

@@ -216,6 +216,7 @@ pub fn facts() -> ModelFacts {
         climatology_p90.push(highs.into());
     }
     ModelFacts {
+        closed_form: None,
         name: "precipitation".into(),
         quantity: "precipitation".into(),
         units: "mm/day".into(),

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use egui::{CornerRadius, Key, Modifiers, Rect, RichText, Ui, UiBuilder, pos2, vec2};
 
+use crate::closed_form::ClosedForm;
 use crate::error::UserError;
 use crate::rollout::microscope::{
     Answer, Aside, AsideOptions, Denoising, Job, Refusal, Specimen, Stop,
@@ -61,6 +62,8 @@ pub struct Microscope {
     spectra: bool,
     fraction: f32,
     aside: Option<Aside>,
+    /// Parameters of the world that it computes in.
+    world: Option<ClosedForm>,
     asked: Option<Sight>,
     waiting: Option<u64>,
     result: Option<Arc<Denoising>>,
@@ -83,6 +86,7 @@ impl Default for Microscope {
             spectra: false,
             fraction: 0.0,
             aside: None,
+            world: None,
             asked: None,
             waiting: None,
             result: None,
@@ -243,12 +247,17 @@ fn ask(ctx: &egui::Context, state: &mut State, found: Option<Sight>) {
     let options = AsideOptions {
         model: state.prefs.model.clone(),
         device: state.device,
+        closed_form: state.prefs.spec.closed_form.clone(),
     };
     let calendar = state.globe().map(|g| g.calendar);
     let specimen = found
         .ok_or(Refusal::NoLane)
         .and_then(|k| Specimen::of(&state.archive, k.frame, k.lane, k.member, k.seed, calendar));
     let m = &mut state.microscope;
+    if m.world != options.closed_form {
+        m.world.clone_from(&options.closed_form);
+        m.aside = None;
+    }
     m.asked = found;
     (m.waiting, m.error, m.refusal) = (None, None, None);
     match specimen {

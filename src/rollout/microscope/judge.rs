@@ -102,6 +102,7 @@ pub fn judge(engine: &Engine, question: &Question) -> Result<Verdict> {
     let context = Context {
         m: question.guidance.history.min(count - 2).min(HISTORY - 1),
         season: told.map(|(calendar, date)| calendar.year_fraction(date)),
+        belief: question.guidance.belief,
     };
     let conditioned = discriminator.condition(&engine.tensor(history, rows, HISTORY), context);
     let candidates = engine.tensor(candidates, rows, 1);

@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::closed_form::ClosedForm;
 use crate::device::{self, DeviceRequest};
 use crate::error::{Result, UserError};
 use crate::model::{DEFAULT_MODEL, Model};
 
 use super::super::engine::Engine;
+use super::super::settings::RolloutSpec;
 use super::super::worker::Wake;
 use super::denoise::{Denoising, denoise};
 use super::judge::{Question, Verdict, judge};
@@ -26,6 +28,8 @@ pub struct AsideOptions {
     pub model: Option<String>,
     /// Device asked for.
     pub device: DeviceRequest,
+    /// Parameters of a world with known answers; `None` = its usual ones.
+    pub closed_form: Option<ClosedForm>,
 }
 
 /// What it can be asked.
@@ -243,7 +247,12 @@ fn answer(
     if engine.is_none() {
         shared.say("opening the model", (0, 0), true);
         let model = Model::open(options.model.as_deref().unwrap_or(DEFAULT_MODEL))?;
-        *engine = Some(Engine::new(&model, device::select(options.device)?)?);
+        let mut opened = Engine::new(&model, device::select(options.device)?)?;
+        opened.adopt(&RolloutSpec {
+            closed_form: options.closed_form.clone(),
+            ..RolloutSpec::default()
+        })?;
+        *engine = Some(opened);
     }
     let Some(engine) = engine else {
         return Ok(None);
