@@ -21,6 +21,7 @@ pub mod weights;
 pub use config::{EncoderConfig, Padding, Skips, UNetConfig};
 pub use denoiser::Denoiser;
 pub use encoder::Encoder;
+pub(crate) use tower::masked;
 pub use tower::{HISTORY, HistoryTower, SEASON_CHANNELS, TowerOutput};
 pub use unet::UNet;
 pub use video::VideoDenoiser;

@@ -11,6 +11,7 @@
 //! | [`lab`] | trains, calibrates, remembers what is finished |
 //! | [`roll`] | rollouts outside of the engine: any image model, any discriminator |
 //! | [`vp`] | variance-preserving diffusion, for comparison |
+//! | [`pair`] | two variables at once: frames, networks, closed form, figures |
 //! | [`law`] | the Gaussian world: how far samples and gradients are from the exact ones |
 //! | [`kinds`] | the studies |
 //! | [`results`], [`figure`], [`page`] | tables and curves to files |
@@ -44,6 +45,7 @@ pub mod kinds;
 pub mod lab;
 pub mod law;
 pub mod page;
+pub mod pair;
 pub mod results;
 pub mod roll;
 pub mod vp;
@@ -102,6 +104,11 @@ pub const SHIPPED: &[(&str, &str)] = &[
         "schedules",
         include_str!("../../models/studies/schedules.toml"),
     ),
+    (
+        "ablation",
+        include_str!("../../models/studies/ablation.toml"),
+    ),
+    ("tracer", include_str!("../../models/studies/tracer.toml")),
 ];
 
 /// A study by its name among the shipped ones, or from a file. Returns its short name as well.
