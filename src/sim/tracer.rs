@@ -373,7 +373,7 @@ mod tests {
         Params {
             n,
             forcing: match forcing {
-                true => preset.forcing.clone(),
+                true => preset.forcing,
                 false => Forcing::None,
             },
             ..preset

@@ -164,7 +164,7 @@ pub fn usable<'a>(points: impl IntoIterator<Item = &'a Finished> + Clone) -> Opt
 }
 
 #[cfg(test)]
-pub mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::rollout::settings::{LaneKind, RolloutSpec, Settings};
 
