@@ -158,7 +158,8 @@ paper = "1"
     study(&[file.to_str().unwrap(), "--device", "cpu", "--out", to]).success();
     let read = |file: &str| std::fs::read_to_string(out.join(file)).unwrap();
     let measured = std::fs::read_dir(out.join("measured")).unwrap();
-    assert_eq!(measured.count(), 2);
+    // Two rollouts, and the two that are timed.
+    assert_eq!(measured.count(), 4);
     let cells = |line: &str| {
         line.split(',')
             .skip(1)

@@ -16,6 +16,11 @@ use crate::study::results::{Cell, Curve, Plot, Results, Table, short};
 use crate::study::{Halt, Lab, Outcome};
 use crate::sweep::{Axis, Finished, Knob, Point, best, criterion, points, run, usable};
 
+/// Frames of the rollout that is timed.
+const TIMED: usize = 8;
+/// Errors below this are drawn there.
+const SMALLEST: f64 = 1e-3;
+
 /// What is varied.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -102,23 +107,32 @@ impl Study {
             ..RolloutSpec::default()
         };
         results.made_of = Some(format!(
-            "Shipped model `{}` (sha256 {}), {members} members over {frames} frames, seed {}; a second's parts are those of one \
-             thread on one processor",
+            "Shipped model `{}` (sha256 {}), {members} members over {frames} frames, seed {}; seconds are those of the fastest \
+             of {TIMED} frames of one member",
             model.card.name,
             model.hash().get(..12).unwrap_or_default(),
             lab.seed
         ));
+        let mut made = Vec::new();
         for sweep in &self.sweeps {
             let (all, axis) = sweep.points(&|kind| suggested(&model.card, kind))?;
             let mut finished = Vec::new();
             for point in &all {
-                finished.push(one(
-                    lab,
-                    &mut engine,
-                    &model.hash(),
-                    point,
-                    (&spec, frames),
-                )?);
+                let size = (&spec, frames);
+                finished.push(one(lab, &mut engine, &model.hash(), point, size)?);
+            }
+            made.push((sweep, axis, all, finished));
+        }
+        // Timed apart and one after another, so that what a frame costs can be compared.
+        let single = RolloutSpec {
+            members: 1,
+            ..spec.clone()
+        };
+        for (sweep, axis, all, mut finished) in made {
+            for (point, done) in all.iter().zip(&mut finished) {
+                let size = (&single, TIMED);
+                let timed = one(lab, &mut engine, &model.hash(), point, size)?;
+                done.figures.fastest_frame = timed.figures.fastest_frame;
             }
             results.tables.push(table(sweep, &axis, &finished, globe));
             let letter = char::from(b'a' + (results.plots.len() % 26) as u8);
@@ -141,8 +155,9 @@ fn one(
     (spec, frames): (&RolloutSpec, usize),
 ) -> Outcome<Finished> {
     let (g, s) = (&point.settings.guidance, &point.settings.sampler);
+    let kind = if frames == TIMED { "seconds-" } else { "" };
     let name = format!(
-        "{:?}-lambda={}-m={}-steps={}",
+        "{kind}{:?}-lambda={}-m={}-steps={}",
         g.discriminator, g.strength, g.history, s.steps
     );
     let recipe =
@@ -183,7 +198,7 @@ fn table(sweep: &Sweep, axis: &Axis, points: &[Finished], globe: bool) -> Table 
     let mut table = Table::new(
         &sweep.title.replace(", ", "-"),
         &format!(
-            "{} varied, all else as the model's card suggests. Seconds of the fastest frame, all members together.",
+            "{} varied, all else as the model's card suggests. Seconds of the fastest of {TIMED} frames of one member.",
             axis.knob.name()
         ),
         &[
@@ -239,14 +254,14 @@ fn errors(sweep: &Sweep, axis: &Axis, points: &[Finished], letter: char) -> Plot
     let curves = readings.map(|(name, read)| {
         let sound = points.iter().filter(|p| p.blow_up.is_none());
         let line = sound
-            .filter_map(|p| Some([place(p)?, read(p).filter(|v| *v > 0.0)?]))
+            .filter_map(|p| Some([place(p)?, read(p)?.max(SMALLEST)]))
             .collect();
         Curve::made(name, line)
     });
     Plot {
         title: format!("({letter}) {}", sweep.title),
         x: axis.knob.name().into(),
-        y: "error".into(),
+        y: format!("error (at least {SMALLEST})"),
         log: [false, true],
         range: None,
         curves: curves.into(),
@@ -274,11 +289,13 @@ fn cost(axis: &Axis, points: &[Finished], letter: char) -> Plot {
 fn sentence(sweep: &Sweep, axis: &Axis, points: &[Finished]) -> String {
     let knob = axis.knob.name();
     let plain = |v: Option<f64>| short(v.unwrap_or(f64::NAN));
+    let wet = points.iter().any(|p| p.figures.wet_difference.is_some());
+    let third = if wet { "wet share" } else { "dynamics skill" };
     let mut text = match best(points) {
         Some(p) => {
             let f = &p.figures;
             format!(
-                "{}: the best {knob} is {} (score {}: autocorrelation error {}, std {} of truth's, third part {}, spectrum error \
+                "{}: best at {knob} {} (score {}: autocorrelation error {}, std {} of truth's, {third} off by {}, spectrum error \
                  {}, {} seconds a frame).",
                 sweep.title,
                 value(p),
@@ -292,6 +309,13 @@ fn sentence(sweep: &Sweep, axis: &Axis, points: &[Finished]) -> String {
         }
         None => format!("{}: every rollout blew up.", sweep.title),
     };
+    let unguided = points.iter().find(|p| p.strength() == 0.0);
+    if let Some(p) = unguided {
+        text.push_str(&format!(
+            " Without guidance the score is {}.",
+            plain(p.score)
+        ));
+    }
     if axis.knob == Knob::Lambda
         && let Some(limit) = usable(points)
     {
