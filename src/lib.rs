@@ -23,6 +23,7 @@
 //! | [`nn`] | layers, U-Net, the networks of the discriminators (burn) |
 //! | [`model`] | model folder: card + weights, the shipped models |
 //! | [`train`] | datasets -> models |
+//! | [`sweep`] | rollouts over a grid of settings, judged; the suggested strength |
 //! | [`study`] | small experiments on worlds with known statistics, each from its file to its page |
 //! | [`metrics`] | what a rollout is judged by, one file a family |
 //! | [`data`] | NetCDF in and out, normalisation, splits, augmentation, pairs |
@@ -101,4 +102,5 @@ pub mod report;
 pub mod rollout;
 pub mod sim;
 pub mod study;
+pub mod sweep;
 pub mod train;

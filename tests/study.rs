@@ -98,6 +98,89 @@ fn a_study_writes_its_page_and_the_same_numbers_again() {
     }
 }
 
+/// Vorticity and a tracer at once: from the file to the page, and the same numbers again.
+#[test]
+fn two_variables_are_made_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = tiny("tracer", folder.path());
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("side = 8", "side = 16")).unwrap();
+    let run = |name: &str| {
+        let out = folder.path().join(name);
+        let to = out.to_str().unwrap();
+        study(&[file.to_str().unwrap(), "--device", "cpu", "--out", to]).success();
+        let read = |file: &str| std::fs::read_to_string(out.join(file)).unwrap();
+        (
+            read("rollouts.csv"),
+            read("correlation.csv"),
+            read("tracer.svg"),
+        )
+    };
+    let (rollouts, correlation, figure) = run("one");
+    assert_eq!(rollouts.lines().count(), 8, "{rollouts}");
+    assert!(correlation.lines().count() > 4 && figure.starts_with("<svg"));
+    // Truth: the correlation of the sources is that of the fields, in the energetic wavenumbers at least.
+    let row = |k: usize| -> f64 {
+        let line = correlation.lines().nth(k).unwrap();
+        line.split(',').nth(1).unwrap().parse().unwrap()
+    };
+    assert!((row(4) - 0.6).abs() < 0.2, "{correlation}");
+    assert_eq!(run("two").0, rollouts);
+}
+
+/// A study of a shipped model: axes that cross share their point, and the best is marked.
+#[test]
+fn settings_of_a_shipped_model_are_swept() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = r#"
+title = "Steps"
+question = "How many?"
+seed = 3
+[study]
+kind = "ablation"
+model = "vorticity"
+members = 1
+frames = 12
+[[study.sweeps]]
+title = "steps"
+over = "steps=3,4"
+paper = "50"
+[[study.sweeps]]
+title = "history"
+over = "m=3"
+fixed = ["steps=4"]
+paper = "1"
+"#;
+    let file = folder.path().join("steps.toml");
+    std::fs::write(&file, text).unwrap();
+    let out = folder.path().join("out");
+    let to = out.to_str().unwrap();
+    study(&[file.to_str().unwrap(), "--device", "cpu", "--out", to]).success();
+    let read = |file: &str| std::fs::read_to_string(out.join(file)).unwrap();
+    let measured = std::fs::read_dir(out.join("measured")).unwrap();
+    // Two rollouts, and the two that are timed.
+    assert_eq!(measured.count(), 4);
+    let cells = |line: &str| {
+        line.split(',')
+            .skip(1)
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let (steps, history) = (read("steps.csv"), read("history.csv"));
+    assert_eq!(
+        cells(steps.lines().nth(2).unwrap()),
+        cells(history.lines().nth(1).unwrap())
+    );
+    let page = read("steps.md");
+    assert!(
+        page.contains("The paper: 50.") && page.contains("| **3** |") != page.contains("| **4** |"),
+        "{page}"
+    );
+    let broken = text.replace("steps=3,4", "steps=many");
+    std::fs::write(&file, broken).unwrap();
+    study(&[file.to_str().unwrap(), "--out", to]).code(2);
+}
+
 #[test]
 fn shipped_studies_are_listed_and_unknown_ones_refused() {
     let list = study(&["--list"]).success();

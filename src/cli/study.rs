@@ -74,12 +74,13 @@ pub fn run(args: &StudyArgs) -> Result<u8> {
             progress.suspend(|| eprintln!("{what}"));
         }
     };
+    let sizes = config.lab.clone().unwrap_or_default();
     let lab = Lab {
         out: &out,
-        config: &config.lab,
+        config: &sizes,
         seed: config.seed,
         quick: args.quick,
-        device: device.device,
+        compute: &device,
         stop: &|| interrupt.asked(),
         progress: &tell,
     };

@@ -24,6 +24,7 @@ pub use compiled::Cost;
 pub use config::{EncoderConfig, Padding, Skips, UNetConfig};
 pub use denoiser::Denoiser;
 pub use encoder::Encoder;
+pub(crate) use tower::masked;
 pub use tower::{HISTORY, HistoryTower, SEASON_CHANNELS, TowerOutput};
 pub use unet::UNet;
 pub use video::VideoDenoiser;

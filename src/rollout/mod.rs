@@ -21,6 +21,7 @@ pub mod settings;
 pub mod spill;
 mod spill_file;
 mod spill_format;
+pub mod suggested;
 mod truth;
 pub mod worker;
 pub mod world;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::kinds::Kind;
+use super::pair::PairTower;
 use super::worlds::Amount;
 use crate::data::pairs::PairSettings;
 use crate::error::{Result, UserError};
@@ -20,8 +21,9 @@ pub struct StudyConfig {
     pub question: String,
     /// Seed of everything.
     pub seed: u64,
-    /// Sizes.
-    pub lab: LabConfig,
+    /// Sizes of what is trained; a study of a shipped model has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lab: Option<LabConfig>,
     /// What is varied and measured.
     pub study: Kind,
 }
@@ -54,12 +56,35 @@ pub struct LabConfig {
     pub sampler_steps: usize,
 }
 
+impl Default for LabConfig {
+    /// The sizes that most studies share.
+    fn default() -> Self {
+        Self {
+            side: 32,
+            data: Amount {
+                runs: 18,
+                validation_runs: 6,
+                frames: 120,
+            },
+            channels: vec![24, 48],
+            patch: 2,
+            embedding: 32,
+            learning_rate: 2e-3,
+            batch: 16,
+            denoiser_steps: 900,
+            tower_steps: 600,
+            encoder_steps: 800,
+            sampler_steps: 10,
+        }
+    }
+}
+
 impl LabConfig {
-    fn network(&self, in_channels: usize, embedding: usize) -> UNetConfig {
+    fn network(&self, [in_channels, out_channels]: [usize; 2], embedding: usize) -> UNetConfig {
         let levels = self.channels.len();
         UNetConfig {
             in_channels,
-            out_channels: 1,
+            out_channels,
             patch: self.patch,
             channels: self.channels.clone(),
             blocks: vec![1; levels],
@@ -86,7 +111,7 @@ impl LabConfig {
                 wide_share: 0.2,
                 wide: [0.5, 80.0],
             },
-            network: self.network(1, self.embedding),
+            network: self.network([1, 1], self.embedding),
         }
     }
 
@@ -104,7 +129,23 @@ impl LabConfig {
             spread_weight: 0.1,
             departure: Default::default(),
             season_shift: Default::default(),
-            network: self.network(HistoryTower::in_channels(false), 0),
+            network: self.network([HistoryTower::in_channels(false), 1], 0),
+        }
+    }
+
+    /// Training of an image model of two variables.
+    pub fn pair_denoiser(&self, seed: u64) -> DenoiserTraining {
+        DenoiserTraining {
+            network: self.network([2, 2], self.embedding),
+            ..self.denoiser(seed)
+        }
+    }
+
+    /// Training of a history tower that sees two variables and forecasts both.
+    pub fn pair_tower(&self, seed: u64) -> TowerTraining {
+        TowerTraining {
+            network: self.network([PairTower::IN_CHANNELS, 2], 0),
+            ..self.tower(seed)
         }
     }
 
@@ -178,7 +219,7 @@ impl LabConfig {
         for (fits, what) in fits {
             refuse(fits, what)?;
         }
-        self.network(1, self.embedding).validate()
+        self.network([1, 1], self.embedding).validate()
     }
 }
 
@@ -216,7 +257,10 @@ impl StudyConfig {
     /// # Errors
     /// Names the value.
     pub fn validate(&self) -> Result<()> {
-        self.lab.validate()?;
+        match &self.lab {
+            Some(lab) => lab.validate()?,
+            None => refuse(!self.study.trains(), "a study that trains needs its [lab]")?,
+        }
         self.study.validate()
     }
 }

@@ -13,6 +13,7 @@ use super::worlds::{Amount, World};
 use super::{Halt, Outcome};
 use crate::data::pairs::PairSettings;
 use crate::data::{Dataset, Normalisation};
+use crate::device::ComputeDevice;
 use crate::diffusion::Denoise;
 use crate::diffusion::two_tower::TwoTower;
 use crate::error::{Result, UserError};
@@ -36,7 +37,7 @@ pub struct Lab<'a> {
     /// Whether this is only a look: a twelfth of the training, few and short rollouts.
     pub quick: bool,
     /// Where to compute.
-    pub device: Device,
+    pub compute: &'a ComputeDevice,
     /// Asks for an early end.
     pub stop: &'a (dyn Fn() -> bool + Sync),
     /// Told what is being done, and how far it is (0..=1).
@@ -67,6 +68,11 @@ pub struct Facts {
 }
 
 impl Lab<'_> {
+    /// burn's handle of the device.
+    pub fn device(&self) -> &Device {
+        &self.compute.device
+    }
+
     /// Steps of a training, members and frames of a rollout: fewer for a quick look.
     pub fn steps(&self, full: usize) -> usize {
         if self.quick { (full / 12).max(4) } else { full }
@@ -212,7 +218,7 @@ impl Lab<'_> {
                     out: &folder,
                     init: None,
                     resume,
-                    device: self.device.clone(),
+                    device: self.device().clone(),
                     log_every: (steps / 4).max(1),
                     checkpoint_every: Duration::from_secs(60),
                     recipe: recipe.clone(),
@@ -247,8 +253,8 @@ impl Lab<'_> {
             return None;
         }
         let bytes = std::fs::read(file).ok()?;
-        let fresh = objective.network(self.seed, &self.device);
-        let net = weights::load(fresh, &bytes, name, &self.device).ok()?;
+        let fresh = objective.network(self.seed, self.device());
+        let net = weights::load(fresh, &bytes, name, self.device()).ok()?;
         let number = |key: &str| facts.get(key).and_then(Value::as_f64);
         Some(Trained {
             net,
@@ -278,13 +284,13 @@ impl Lab<'_> {
             denoiser,
             data,
             resolved,
-            device: &self.device,
+            device: self.device(),
         };
         let tell = |done: usize, all: usize| {
             (self.progress)("calibration", done as f64 / all.max(1) as f64);
         };
         let calibration = subject.calibrate(self.seed, &tell)?;
-        Ok(TwoTower::new(tower, calibration, &self.device)?)
+        Ok(TwoTower::new(tower, calibration, self.device())?)
     }
 
     /// A measurement: made, and kept in the study's folder under `name`; taken from there when its recipe is the same.

@@ -83,7 +83,7 @@ pub fn windows(lab: &Lab, data: &Dataset, rows: usize) -> (Tensor<4>, Tensor<4>)
         data.validation_windows(rows, HISTORY),
         HISTORY + 1,
         n,
-        &lab.device,
+        lab.device(),
     );
     (all.clone().narrow(1, 1, HISTORY), all.narrow(1, 0, 1))
 }
@@ -204,7 +204,7 @@ pub fn gradients(
             0x100 + i,
             0,
             lab.config.side,
-            &lab.device,
+            lab.device(),
         );
         let x = next.clone() + z.mul_scalar(sigma as f32);
         let denoised = world.denoise(&x, sigma);

@@ -89,16 +89,25 @@ pub fn markdown(
             );
         }
     }
-    let d = config.lab.data;
+    match (&config.lab, &results.made_of) {
+        (Some(lab), _) => {
+            let d = lab.data;
+            let _ = write!(
+                page,
+                "\nGrid {0} x {0}, {1} runs of {2} frames ({3} of the runs kept from training), seed {4}, one seed of each network",
+                lab.side, d.runs, d.frames, d.validation_runs, config.seed,
+            );
+        }
+        (None, Some(what)) => {
+            let _ = write!(page, "\n{what}");
+        }
+        (None, None) => {
+            let _ = write!(page, "\nSeed {}", config.seed);
+        }
+    }
     let _ = write!(
         page,
-        "\nGrid {0} x {0}, {1} runs of {2} frames ({3} of the runs kept from training), seed {4}, one seed of each network: \
-         differences of a few percent are not evidence.\n\nMade by\n\n    eddyscope study {name}{5} --out DIR\n",
-        config.lab.side,
-        d.runs,
-        d.frames,
-        d.validation_runs,
-        config.seed,
+        ": differences of a few percent are not evidence.\n\nMade by\n\n    eddyscope study {name}{} --out DIR\n",
         if quick { " --quick" } else { "" },
     );
     page

@@ -21,6 +21,9 @@ pub struct Results {
     pub plots: Vec<Plot>,
     /// Networks that were trained.
     pub trainings: Vec<Facts>,
+    /// What a study that trains nothing was made of: model, seed, sizes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub made_of: Option<String>,
 }
 
 /// Numbers in rows.
@@ -129,6 +132,7 @@ impl Results {
             tables: Vec::new(),
             plots: Vec::new(),
             trainings: Vec::new(),
+            made_of: None,
         }
     }
 

@@ -77,6 +77,20 @@ pub fn noise(
     n: usize,
     device: &Device,
 ) -> Tensor<4> {
+    noise_of(1, seed, rows, frame, step, n, device)
+}
+
+/// The same for several variables, `[rows, channels, n, n]`.
+#[allow(clippy::too_many_arguments)]
+pub fn noise_of(
+    channels: usize,
+    seed: u64,
+    rows: usize,
+    frame: usize,
+    step: usize,
+    n: usize,
+    device: &Device,
+) -> Tensor<4> {
     let values = (0..rows as u32)
         .flat_map(|member| {
             NoiseKey {
@@ -86,13 +100,14 @@ pub fn noise(
                 frame: frame as u32,
                 step: step as u16,
             }
-            .normal_f32(n * n)
+            .normal_f32(channels * n * n)
         })
         .collect();
-    tensor(values, 1, n, device)
+    tensor(values, channels, n, device)
 }
 
-/// One frame for every row from pure noise, `[rows, 1, n, n]`.
+/// One frame for every row from pure noise, `[rows, c, n, n]`; `history` holds c variables of each past frame,
+/// `[rows, 4 c, n, n]`.
 #[allow(clippy::too_many_arguments)]
 pub fn sample(
     denoiser: &dyn Denoise,
@@ -103,7 +118,8 @@ pub fn sample(
     seed: u64,
     frame: usize,
 ) -> Tensor<4> {
-    let [rows, _, n, _] = history.dims();
+    let [rows, all, n, _] = history.dims();
+    let channels = all / HISTORY;
     let device = history.device();
     let conditioned = guide.map(|(d, _)| d.condition(history, Context::history(m)));
     let strength = guide.map_or(0.0, |(_, strength)| strength);
@@ -113,14 +129,15 @@ pub fn sample(
         ..GuidanceSettings::default()
     };
     let strengths = vec![strength; rows];
-    let mut sampler = Sampler::new(settings, noise(seed, rows, frame, 0, n, &device), None);
+    let fresh = |step| noise_of(channels, seed, rows, frame, step, n, &device);
+    let mut sampler = Sampler::new(settings, fresh(0), None);
     while !sampler.is_done() {
         sampler.step(&StepContext {
             denoiser,
             discriminator: conditioned.as_deref(),
             guidance: &guidance,
             strengths: &strengths,
-            noise: &|i| noise(seed, rows, frame, i + 1, n, &device),
+            noise: &|i| fresh(i + 1),
         });
     }
     sampler.state().clone()
@@ -149,6 +166,12 @@ impl Lab<'_> {
     ) -> Outcome<Rolled> {
         let begin = std::time::Instant::now();
         let n = self.config.side;
+        // A frame holds one variable or several, one after another.
+        let cells = starts
+            .first()
+            .and_then(|(_, past)| past.first())
+            .map_or(n * n, Vec::len);
+        let channels = (cells / (n * n)).max(1);
         let mut history: Vec<Vec<Vec<f32>>> = starts.iter().map(|(_, past)| past.clone()).collect();
         let mut members: Ensemble = vec![Vec::new(); starts.len()];
         let mut blow_up = None;
@@ -156,7 +179,7 @@ impl Lab<'_> {
             self.check()?;
             (self.progress)("rollout", frame as f64 / frames.max(1) as f64);
             let past = history.iter().flatten().flatten().copied().collect();
-            let past = tensor(past, HISTORY, n, &self.device);
+            let past = tensor(past, HISTORY * channels, n, self.device());
             let made = to_vec(match maker {
                 Maker::Sampled { denoiser, guide } => {
                     sample(denoiser, guide, &past, m, settings, self.seed, frame)
@@ -164,7 +187,15 @@ impl Lab<'_> {
                 Maker::Forecaster(control) => control.forecast_with_noise(
                     &past,
                     Context::history(m),
-                    noise(self.seed, starts.len(), frame, 0, n, &self.device),
+                    noise_of(
+                        channels,
+                        self.seed,
+                        starts.len(),
+                        frame,
+                        0,
+                        n,
+                        self.device(),
+                    ),
                 ),
             });
             let rms = |f: &[f32]| {
@@ -173,11 +204,11 @@ impl Lab<'_> {
             };
             // The negation also catches what is not a number.
             let fits = |f: &[f32]| rms(f) <= BLOW_UP * crate::data::dataset::NORMALISED_STD;
-            if !made.chunks_exact(n * n).all(fits) {
+            if !made.chunks_exact(cells).all(fits) {
                 blow_up = Some(frame);
                 break;
             }
-            let rows = made.chunks_exact(n * n).zip(&mut history).zip(&mut members);
+            let rows = made.chunks_exact(cells).zip(&mut history).zip(&mut members);
             for ((values, history), member) in rows {
                 history.insert(0, values.to_vec());
                 history.truncate(HISTORY);

@@ -22,9 +22,9 @@ pub use encoder::EncoderObjective;
 pub use video::VideoObjective;
 
 /// Frames (windows, pairs) in the validation set.
-const VALIDATION: usize = 64;
+pub(crate) const VALIDATION: usize = 64;
 /// Seed and step of the draws of the validation set: the same in every training.
-const VALIDATION_KEY: (u64, u32) = (0, u32::MAX);
+pub(crate) const VALIDATION_KEY: (u64, u32) = (0, u32::MAX);
 
 /// One kind of training.
 pub trait Objective {
@@ -109,7 +109,7 @@ fn check_position(section: &str, network: &UNetConfig, grid: Grid) -> Result<()>
 }
 
 /// Noise levels of `n` rows.
-fn levels(law: &NoiseLaw, seed: u64, step: u32, n: usize) -> Vec<f32> {
+pub(crate) fn levels(law: &NoiseLaw, seed: u64, step: u32, n: usize) -> Vec<f32> {
     let mut normal = vec![0.0; n];
     key(seed, step, Draw::Level).normal_f64(&mut normal);
     let uniform = key(seed, step, Draw::Wide).uniform(2 * n);
@@ -129,7 +129,7 @@ fn levels(law: &NoiseLaw, seed: u64, step: u32, n: usize) -> Vec<f32> {
 }
 
 /// History lengths of `n` rows.
-fn lengths(seed: u64, step: u32, n: usize) -> Vec<usize> {
+pub(crate) fn lengths(seed: u64, step: u32, n: usize) -> Vec<usize> {
     key(seed, step, Draw::Length)
         .uniform(n)
         .into_iter()
@@ -138,7 +138,7 @@ fn lengths(seed: u64, step: u32, n: usize) -> Vec<usize> {
 }
 
 /// Adds noise of a level uniform in `[0, largest]` by row to a history.
-fn blurred(history: Tensor<4>, largest: f64, seed: u64, step: u32) -> Tensor<4> {
+pub(crate) fn blurred(history: Tensor<4>, largest: f64, seed: u64, step: u32) -> Tensor<4> {
     if largest == 0.0 {
         return history;
     }
@@ -170,7 +170,7 @@ impl DenoiserObjective<'_> {
 }
 
 /// Mean of `(s^2 + sd^2) / (s sd)^2 |D - x|^2`, where `estimate(x + s noise, s)` is D and `data` is sd.
-fn matching(
+pub(crate) fn matching(
     x: Tensor<4>,
     levels: &[f32],
     noise: Tensor<4>,
@@ -238,7 +238,7 @@ impl Objective for DenoiserObjective<'_> {
 }
 
 /// Mean of a loss over a set, evaluated in pieces.
-fn in_batches(
+pub(crate) fn in_batches(
     total: usize,
     batch: usize,
     loss: impl Fn(std::ops::Range<usize>) -> Tensor<1>,

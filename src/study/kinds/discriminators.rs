@@ -342,7 +342,7 @@ impl Bench<'_> {
         let (lab, study) = (self.lab, self.study);
         let recipe = json!({ "about": self.about, "pairs": study.pairs, "sigmas": study.sigmas });
         lab.once(&format!("belief-{name}"), &recipe, || {
-            let (n, device) = (lab.config.side, &lab.device);
+            let (n, device) = (lab.config.side, lab.device());
             let window = tensor(
                 self.data.validation_windows(JUDGED, HISTORY),
                 HISTORY + 1,

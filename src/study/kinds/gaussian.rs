@@ -155,7 +155,7 @@ impl Study {
 
     pub(super) fn run(&self, lab: &Lab, results: &mut Results) -> Outcome<()> {
         let side = lab.config.side;
-        let exact_world = GaussianWorld::new(side, &lab.device);
+        let exact_world = GaussianWorld::new(side, lab.device());
         let data = lab.data(&World::Gaussian)?;
         let about = json!({ "world": World::Gaussian, "amount": lab.config.data });
         let tower = lab.tower("tower", &data, &about)?;

@@ -1,11 +1,13 @@
 //! The studies, one file each.
 
+pub mod ablation;
 pub mod character;
 pub mod discriminators;
 pub mod gaussian;
 pub mod negatives;
 pub mod overfitting;
 pub mod schedules;
+pub mod tracer;
 pub mod wave;
 
 use serde::{Deserialize, Serialize};
@@ -32,9 +34,18 @@ pub enum Kind {
     Discriminators(discriminators::Study),
     /// Other noise schedules.
     Schedules(schedules::Study),
+    /// Strength, history length and steps of a shipped model.
+    Ablation(ablation::Study),
+    /// Vorticity and a tracer at once.
+    Tracer(tracer::Study),
 }
 
 impl Kind {
+    /// Whether it trains networks of its own.
+    pub fn trains(&self) -> bool {
+        !matches!(self, Self::Ablation(_))
+    }
+
     /// Checks every value against its range.
     ///
     /// # Errors
@@ -48,6 +59,8 @@ impl Kind {
             Self::Character(s) => s.validate(),
             Self::Discriminators(s) => s.validate(),
             Self::Schedules(s) => s.validate(),
+            Self::Ablation(s) => s.validate(),
+            Self::Tracer(s) => s.validate(),
         }
     }
 
@@ -64,6 +77,8 @@ impl Kind {
             Self::Character(s) => s.run(lab, results),
             Self::Discriminators(s) => s.run(lab, results),
             Self::Schedules(s) => s.run(lab, results),
+            Self::Ablation(s) => s.run(lab, results),
+            Self::Tracer(s) => s.run(lab, results),
         }
     }
 }

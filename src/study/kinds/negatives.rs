@@ -75,7 +75,7 @@ impl Study {
     }
 
     pub(super) fn run(&self, lab: &Lab, results: &mut Results) -> Outcome<()> {
-        let world = GaussianWorld::new(lab.config.side, &lab.device);
+        let world = GaussianWorld::new(lab.config.side, lab.device());
         let data = lab.data(&World::Gaussian)?;
         let about = json!({ "world": World::Gaussian, "amount": lab.config.data });
         let mut summary = Table::new(

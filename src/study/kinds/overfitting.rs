@@ -75,7 +75,7 @@ impl Study {
     }
 
     pub(super) fn run(&self, lab: &Lab, results: &mut Results) -> Outcome<()> {
-        let world = GaussianWorld::new(lab.config.side, &lab.device);
+        let world = GaussianWorld::new(lab.config.side, lab.device());
         let data = lab.data(&World::Gaussian)?;
         let other = Amount {
             runs: 8,
@@ -212,7 +212,7 @@ impl Study {
         let (n, count) = (lab.config.side, self.accuracy_pairs);
         // A step beyond those of any training: pairs that are drawn alike and not the same.
         let pairs = data.batch_pairs(u32::MAX - 1, count, HISTORY, &self.pairs, false);
-        let device = &lab.device;
+        let device = lab.device();
         let history = tensor(pairs.history, HISTORY, n, device);
         let conditioned = guide.condition(&history, Context::history(HISTORY - 1));
         let (yes, no) = (

@@ -12,7 +12,7 @@ use crate::nn::HISTORY;
 use crate::rollout::settings::{SamplerSettings, Schedule};
 use crate::study::config::{LabConfig, refuse};
 use crate::study::law::undefined;
-use crate::study::results::{Results, Table, short};
+use crate::study::results::{Curve, Plot, Results, Table, short};
 use crate::study::roll::{Maker, starts, truth, views};
 use crate::study::vp::VpObjective;
 use crate::study::worlds::{Flow, World};
@@ -53,6 +53,9 @@ struct Measured {
     #[serde(with = "undefined")]
     spectrum_error: f64,
 }
+
+/// Image model, spacing of noise levels, steps, whether guided, and what came of it.
+type Found = (&'static str, &'static str, usize, bool, Measured);
 
 impl Study {
     pub(super) fn validate(&self) -> Result<()> {
@@ -99,7 +102,7 @@ impl Study {
                 "blew up at frame",
             ],
         );
-        let mut found = Vec::new();
+        let mut found: Vec<Found> = Vec::new();
         for &form in &self.forms {
             let (image, name): (Box<dyn Denoise>, _) = match form {
                 Form::Edm => {
@@ -132,7 +135,6 @@ impl Study {
                         };
                         let own = Lab {
                             config: &config,
-                            device: lab.device.clone(),
                             ..*lab
                         };
                         let sampler = SamplerSettings {
@@ -198,23 +200,69 @@ impl Study {
                     .iter()
                     .filter(|f| f.0 == form)
                     .min_by(|a, b| miss(&a.4).total_cmp(&miss(&b.4)));
-                if let Some((_, label, steps, _, m)) = best {
+                let Some((_, label, steps, _, m)) = best else {
+                    continue;
+                };
+                let how = if guided { "guided" } else { "without guidance" };
+                if let Some(frame) = m.figures.blow_up {
                     results.findings.push(format!(
-                        "{form}, {}: smallest spectrum error {} with {label} levels and {steps} steps (std {} of truth's, \
-                         autocorrelation error {}, dynamics skill {}, truth's {}).",
-                        if guided { "guided" } else { "without guidance" },
-                        short(m.spectrum_error),
-                        short(m.figures.std / exact.std),
-                        short(m.figures.acf_error(&exact)),
-                        short(m.figures.skill.unwrap_or(f64::NAN)),
-                        short(exact.skill.unwrap_or(f64::NAN))
+                        "{form}, {how}: every rollout leaves the data, the one with {label} levels and {steps} steps at frame {}.",
+                        frame + 1
                     ));
+                    continue;
                 }
+                results.findings.push(format!(
+                    "{form}, {how}: smallest spectrum error {} with {label} levels and {steps} steps (std {} of truth's, \
+                     autocorrelation error {}, dynamics skill {}, truth's {}).",
+                    short(m.spectrum_error),
+                    short(m.figures.std / exact.std),
+                    short(m.figures.acf_error(&exact)),
+                    short(m.figures.skill.unwrap_or(f64::NAN)),
+                    short(exact.skill.unwrap_or(f64::NAN))
+                ));
             }
         }
+        results.plots = plots(&found, exact.std);
         results.tables.push(table);
         Ok(())
     }
+}
+
+/// Spectrum error and spread over the number of steps, a curve for each image model and spacing of noise levels.
+fn plots(found: &[Found], std: f64) -> Vec<Plot> {
+    let mut out = Vec::new();
+    for (guided, words) in [(true, "guided"), (false, "without guidance")] {
+        type Read<'a> = &'a dyn Fn(&Measured) -> f64;
+        let readings: [(&str, Read); 2] = [
+            ("spectrum error", &|m| m.spectrum_error),
+            ("std ratio", &|m| m.figures.std / std),
+        ];
+        for (name, read) in readings {
+            let mut curves: Vec<Curve> = Vec::new();
+            for (form, label, steps, _, m) in found.iter().filter(|f| f.3 == guided) {
+                if m.figures.blow_up.is_some() {
+                    continue;
+                }
+                let title = format!("{form}, {label}");
+                let point = [*steps as f64, read(m)];
+                match curves.iter_mut().find(|c| c.name == title) {
+                    Some(curve) => curve.points.push(point),
+                    None => curves.push(Curve::made(title, vec![point])),
+                }
+            }
+            let letter = char::from(b'a' + out.len() as u8);
+            out.push(Plot {
+                title: format!("({letter}) {words}"),
+                x: "sampler steps".into(),
+                y: name.into(),
+                log: [false, false],
+                range: None,
+                curves,
+                upright: None,
+            });
+        }
+    }
+    out
 }
 
 fn levels(schedule: Schedule) -> &'static str {

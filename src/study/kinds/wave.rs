@@ -326,7 +326,7 @@ impl Bench<'_> {
                 standing.extend(frame(end));
                 backward.extend(frame(end - 1));
             }
-            let device = &lab.device;
+            let device = lab.device();
             let history = tensor(past, HISTORY, n, device);
             let conditioned = guide.condition(&history, Context::history(m));
             let candidates = [next, standing, backward].map(|v| tensor(v, 1, n, device));

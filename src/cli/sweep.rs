@@ -1,10 +1,5 @@
 //! `eddyscope sweep`: rollouts over a grid of settings, judged; the suggested guidance strength.
 
-mod figure;
-mod grid;
-mod judge;
-mod report;
-
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -20,15 +15,13 @@ use crate::model::card::ModelCard;
 use crate::model::{DEFAULT_MODEL, Model};
 use crate::nn::weights::write_atomically;
 use crate::rollout::engine::Engine;
-use crate::rollout::headless::{self, Job, RunRecipe};
-use crate::rollout::headless_rain;
-use crate::rollout::settings::{DiscriminatorKind, LaneKind, RolloutSpec};
+use crate::rollout::settings::{DiscriminatorKind, RolloutSpec};
 use crate::train::assemble::write_card;
 
 use crate::report::raster::png_of_scene;
 use crate::report::svg::svg;
-use grid::{Axis, Point, points};
-use judge::{Figures, Finished, best, usable};
+use crate::sweep::run::make;
+use crate::sweep::{Axis, Finished, Knob, Point, best, figure, points, report, usable};
 
 /// Make a rollout for each combination of settings, judge them, and find the best.
 #[derive(Debug, Clone, Args)]
@@ -176,7 +169,7 @@ pub fn run(args: &SweepArgs) -> Result<u8> {
 }
 
 fn check_card(args: &SweepArgs) -> Result<()> {
-    let varied = args.over.iter().any(|a| a.knob == grid::Knob::Lambda);
+    let varied = args.over.iter().any(|a| a.knob == Knob::Lambda);
     let cause = if !Path::new(&args.model).is_dir() {
         format!("{} is no folder", args.model)
     } else if !varied || args.part.is_some() {
@@ -266,28 +259,39 @@ impl Sweep<'_> {
         let progress = bar(todo.len() as u64, "rollouts");
         let next = AtomicUsize::new(0);
         let failed: Mutex<Option<UserError>> = Mutex::new(None);
-        let work = || -> Result<()> {
-            // Networks of this size use one core best: rollouts side by side, each in a pool of its own.
-            let pool = rayon::ThreadPoolBuilder::new()
-                .num_threads((cores / jobs).max(1))
-                .build()
-                .map_err(|e| UserError::new("Cannot start threads", e, "use a smaller --jobs"))?;
-            pool.install(|| {
-                let mut engine = Engine::new(self.model, device::select(self.args.device)?)?;
-                while !interrupt.asked() {
-                    let Some(point) = todo.get(next.fetch_add(1, Ordering::Relaxed)) else {
-                        break;
-                    };
-                    if let Some(done) = self.one(&mut engine, point, interrupt)? {
-                        let text = serde_json::to_string_pretty(&done).unwrap_or_default();
-                        write_atomically(&self.folder.join(point.file_name()), text.as_bytes())?;
-                        progress.inc(1);
-                        progress.suspend(|| eprintln!("{point}: {}", brief(&done)));
+        let work =
+            || -> Result<()> {
+                // Networks of this size use one core best: rollouts side by side, each in a pool of its own.
+                let pool = rayon::ThreadPoolBuilder::new()
+                    .num_threads((cores / jobs).max(1))
+                    .build()
+                    .map_err(|e| {
+                        UserError::new("Cannot start threads", e, "use a smaller --jobs")
+                    })?;
+                pool.install(|| {
+                    let mut engine = Engine::new(self.model, device::select(self.args.device)?)?;
+                    while !interrupt.asked() {
+                        let Some(point) = todo.get(next.fetch_add(1, Ordering::Relaxed)) else {
+                            break;
+                        };
+                        let file = self.folder.join(point.file_name());
+                        let frames = self.args.frames as usize;
+                        let made = make(&mut engine, point, &self.spec(), frames, &file, &|| {
+                            match interrupt.asked() {
+                                true => ControlFlow::Break(()),
+                                false => ControlFlow::Continue(()),
+                            }
+                        })?;
+                        if let Some(done) = made {
+                            let text = serde_json::to_string_pretty(&done).unwrap_or_default();
+                            write_atomically(&file, text.as_bytes())?;
+                            progress.inc(1);
+                            progress.suspend(|| eprintln!("{point}: {}", brief(&done)));
+                        }
                     }
-                }
-                Ok(())
-            })
-        };
+                    Ok(())
+                })
+            };
         std::thread::scope(|scope| {
             for _ in 0..jobs {
                 scope.spawn(|| {
@@ -306,54 +310,6 @@ impl Sweep<'_> {
             Some(error) => Err(error),
             None => Ok(interrupt.asked()),
         }
-    }
-
-    /// Makes and judges one point; `None` if it was stopped.
-    fn one(
-        &self,
-        engine: &mut Engine,
-        point: &Point,
-        interrupt: Interrupt,
-    ) -> Result<Option<Finished>> {
-        let spec = self.spec();
-        let job = Job {
-            spec: &spec,
-            settings: &point.settings,
-            lane: LaneKind::Guided,
-            frames: self.args.frames as usize,
-        };
-        let go_on = || match interrupt.asked() {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        };
-        let (figures, blow_up, interrupted) = if engine.climate.is_some() {
-            let file = self.folder.join(point.file_name()).with_extension("nc");
-            let run = headless_rain::run(engine, &job, &file, &mut |_, _| go_on())?;
-            // Only the figures are kept: the days of a large sweep fill a disk.
-            if let Err(e) = std::fs::remove_file(&file) {
-                log::warn!("cannot remove {}: {e}", file.display());
-            }
-            let figures = Figures::of_globe(&run, &engine.card.truth);
-            (figures, run.outcome.blow_up, run.outcome.interrupted)
-        } else {
-            let run = headless::run_lane(engine, &job, &mut |_| go_on())?;
-            let figures = Figures::of_box(&run, &engine.card.truth);
-            (figures, run.blow_up, run.interrupted)
-        };
-        if interrupted {
-            return Ok(None);
-        }
-        Ok(Some(Finished {
-            values: point
-                .values
-                .iter()
-                .map(|(knob, value)| (knob.name().to_owned(), value.clone()))
-                .collect(),
-            recipe: RunRecipe::new(engine, &job),
-            score: figures.score().filter(|_| blow_up.is_none()),
-            figures,
-            blow_up,
-        }))
     }
 }
 

@@ -53,6 +53,8 @@ pub struct Figures {
     pub frames: usize,
     /// Median of the seconds of a frame, all members together.
     pub seconds_per_frame: Option<f64>,
+    /// The fastest frame: what one costs where nothing else runs.
+    pub fastest_frame: Option<f64>,
 }
 
 fn finite(v: f64) -> Option<f64> {
@@ -79,6 +81,7 @@ impl Figures {
             residual: finite(f.residual),
             frames: run.frame_seconds.len(),
             seconds_per_frame: median(&run.frame_seconds),
+            fastest_frame: run.frame_seconds.iter().copied().reduce(f64::min),
             ..Self::default()
         }
     }
@@ -96,6 +99,7 @@ impl Figures {
             wet_difference: rain.and_then(|(r, t)| finite(r.wet_fraction - t.wet_fraction)),
             frames: run.days,
             seconds_per_frame: median(&run.outcome.frame_seconds),
+            fastest_frame: run.outcome.frame_seconds.iter().copied().reduce(f64::min),
             ..Self::default()
         }
     }
@@ -160,7 +164,7 @@ pub fn usable<'a>(points: impl IntoIterator<Item = &'a Finished> + Clone) -> Opt
 }
 
 #[cfg(test)]
-pub mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::rollout::settings::{LaneKind, RolloutSpec, Settings};
 
