@@ -4,6 +4,7 @@ use egui::{Key, Modifiers};
 
 use crate::render::Projection;
 
+use super::edit;
 use super::microscope;
 use super::stage::Stage;
 use super::state::State;
@@ -12,7 +13,7 @@ use super::state::State;
 pub const GLOBE_KEYS: &str = "C  G  P";
 
 /// Keys and what they do, as the help sheet shows them.
-pub const KEYS: [(&str, &str); 15] = [
+pub const KEYS: &[(&str, &str)] = &[
     ("Space", "play or pause"),
     ("← →", "one frame back or forward; at the end, make one"),
     ("Home  End", "first and newest frame"),
@@ -26,6 +27,7 @@ pub const KEYS: [(&str, &str); 15] = [
         "X",
         "microscope: the denoising of the frame shown, and back",
     ),
+    ("E", "edit the last frames by hand, and back"),
     ("T", "light or dark"),
     ("L", "lessons"),
     ("F11  Shift+P", "presenter mode, for a projector"),
@@ -38,8 +40,10 @@ pub fn keyboard(ctx: &egui::Context, state: &mut State) {
     if ctx.egui_wants_keyboard_input() {
         return;
     }
-    if state.stage == Stage::Microscope {
-        microscope::keyboard(ctx, state);
+    match state.stage {
+        Stage::Microscope => microscope::keyboard(ctx, state),
+        Stage::Edit => edit::keyboard(ctx, state),
+        _ => {}
     }
     let pressed = |key: Key| ctx.input_mut(|i| i.consume_key(Modifiers::NONE, key));
     let (first, last) = (state.first(), state.last());
@@ -104,6 +108,12 @@ pub fn keyboard(ctx: &egui::Context, state: &mut State) {
     }
     if pressed(Key::L) {
         state.lessons.list_open = !state.lessons.list_open;
+    }
+    if pressed(Key::E) && !state.archive.frames.is_empty() {
+        match state.stage {
+            Stage::Edit => state.stage = Stage::Lanes,
+            _ => state.open_editor(),
+        }
     }
     if pressed(Key::T) {
         toggle_theme(ctx, state);

@@ -10,6 +10,7 @@
 //! | `state` | everything that the panels read and change |
 //! | `source` | where frames come from: the worker |
 //! | `stage` | what the middle of the window shows |
+//! | `edit` | stage: the last frames changed by hand |
 //! | `microscope` | stage: one frame's denoising, step by step |
 //! | `world` | the model in use: switching it, how its values become colours |
 //! | `playback` | which frame is shown |
@@ -27,6 +28,7 @@
 //! | `smoke` | the scripted run of continuous integration |
 
 mod actions;
+mod edit;
 mod files;
 mod globe_lines;
 mod lessons;

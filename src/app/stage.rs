@@ -2,6 +2,7 @@
 
 use egui::{Rect, Ui, UiBuilder, pos2, vec2};
 
+use super::edit;
 use super::microscope;
 use super::panels::viewport;
 use super::state::State;
@@ -19,6 +20,8 @@ pub enum Stage {
     Lanes,
     /// One frame's denoising, step by step.
     Microscope,
+    /// The last frames, changed by hand.
+    Edit,
 }
 
 impl Stage {
@@ -30,12 +33,18 @@ impl Stage {
             "Microscope",
             "One frame's denoising, step by step, with and without guidance (X)",
         ),
+        (
+            Self::Edit,
+            "Edit",
+            "Change the last frames by hand; the model goes on from them (E)",
+        ),
     ];
 }
 
 /// The row of stages (where there is a choice) and the stage below it.
 pub fn show(ui: &mut Ui, state: &mut State) {
     microscope::rest(state);
+    edit::rest(state);
     let whole = ui.max_rect();
     let mut below = whole;
     if Stage::ALL.len() > 1 && !state.archive.frames.is_empty() {
@@ -55,5 +64,6 @@ pub fn show(ui: &mut Ui, state: &mut State) {
     ui.scope_builder(UiBuilder::new().max_rect(below), |ui| match state.stage {
         Stage::Lanes => viewport::show(ui, state),
         Stage::Microscope => microscope::show(ui, state),
+        Stage::Edit => edit::show(ui, state),
     });
 }

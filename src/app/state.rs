@@ -11,6 +11,7 @@ use crate::rollout::frame::{FrameSet, LaneFrame};
 use crate::rollout::protocol::{Archive, Command, Event, ModelFacts, Progress};
 use crate::rollout::settings::{DiscriminatorKind, LANES, LaneKind, RolloutSpec};
 
+use super::edit::Editor;
 use super::files::Files;
 use super::globe_lines::GlobeLines;
 use super::lessons::Lessons;
@@ -65,6 +66,8 @@ pub struct State {
     pub device: DeviceRequest,
     /// One frame's denoising.
     pub microscope: Microscope,
+    /// The history, edited by hand.
+    pub edit: Editor,
     /// Which frame is shown.
     pub play: Playback,
     pub(super) ran: bool,
@@ -140,6 +143,7 @@ impl State {
             stage: Stage::default(),
             device: DeviceRequest::default(),
             microscope: Microscope::default(),
+            edit: Editor::default(),
             play,
             ran: false,
             view: View::default(),

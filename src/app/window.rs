@@ -8,6 +8,7 @@ use egui::{Frame, Margin, Panel, Ui};
 use crate::error::UserError;
 
 use super::actions;
+use super::edit;
 use super::lessons;
 use super::panels::{
     controls, diagnostics, help, model_menu, rain_dialog, status, timeline, top_bar,
@@ -68,7 +69,11 @@ impl EddyApp {
         }
         state.poll_files(&ctx);
         let dropped = dropped(&ctx);
+        let drawing = dropped.first().filter(|_| edit::takes(state, &dropped));
         match dropped.first() {
+            Some(_) if drawing.is_some() => {
+                drawing.iter().for_each(|path| state.feed(path));
+            }
             Some(folder) if folder.is_dir() => state.open_folder(&folder.display().to_string()),
             Some(_) => state.start_from(&ctx, dropped),
             None => {}

@@ -14,6 +14,7 @@
 //! | [`rain_stream`] | a NetCDF file that grows day by day |
 //! | [`regrid`] | conservative regridding between grids of the globe |
 //! | [`recording`] | recorded days on a model's grid: files, and the clip that is shipped |
+//! | [`drawing`] | a picture as a field |
 //! | [`augment`] | the symmetries of the torus, crops |
 //! | [`pairs`] | positive and negative pairs for a discriminator |
 
@@ -21,6 +22,7 @@ pub mod amounts;
 pub mod augment;
 pub mod calendar;
 pub mod dataset;
+pub mod drawing;
 pub mod files;
 pub mod netcdf_read;
 pub mod netcdf_write;

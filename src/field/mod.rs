@@ -3,6 +3,7 @@
 //! Arrays are row-major `(y, x)`: `values[j * nx + i]` is row `j` (y index), column `i` (x index). In physical units
 //! unless a name says `normalised`.
 
+pub mod edit;
 pub mod globe;
 
 use std::sync::Arc;

@@ -91,6 +91,16 @@ fn menu(state: &mut State, kind: LaneKind, response: &egui::Response) {
             state.open_microscope(Some(kind));
             ui.close();
         }
+        let edit = ui.button("Edit the last frames");
+        if edit
+            .on_hover_text(
+                "Change the frames up to this one by hand; the model goes on from them (E)",
+            )
+            .clicked()
+        {
+            state.open_editor();
+            ui.close();
+        }
     });
 }
 
