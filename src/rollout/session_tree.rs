@@ -12,7 +12,7 @@ use super::protocol::{Archive, Event};
 use super::recorder::{Made, Recorder};
 use super::session::Session;
 use super::session_frames::KEPT_AT_LEAST;
-use super::settings::{LANES, LaneKind, Settings};
+use super::settings::{LANES, LaneKind};
 
 /// What a branch that rests needs to go on.
 pub(super) struct Resting {
@@ -148,8 +148,9 @@ impl Session<'_> {
             stopped: std::mem::replace(&mut self.stopped, taken.stopped),
         };
         self.resting.insert(before.active, left);
-        let settings = goes_on_with(&rest, branch, self.lanes.start_frames);
-        self.shared.set_settings(settings);
+        if let Some(settings) = before.goes_on_with(id) {
+            self.shared.set_settings(settings);
+        }
         let diagnostics = self.recorder.figures(self.engine.card.truth.std);
         self.shared.update_archive(|a| {
             a.activate(id);
@@ -302,13 +303,6 @@ fn named(name: Option<String>) -> Option<String> {
 
 fn is_edited(set: &FrameSet) -> bool {
     set.edited.iter().any(|e| *e)
-}
-
-/// The settings with which a branch goes on when it is taken up: those of its last frame.
-fn goes_on_with(rest: &Archive, branch: &Branch, start: usize) -> Arc<Settings> {
-    let last = rest.frames.last();
-    let own = last.filter(|f| f.index >= start && f.index > branch.fork);
-    own.map_or_else(|| Arc::clone(&branch.settings), |f| Arc::clone(&f.settings))
 }
 
 /// A frame of a lane as it was made.
