@@ -12,10 +12,12 @@ use super::state::State;
 pub const GLOBE_KEYS: &str = "C  G  P";
 
 /// Keys and what they do, as the help sheet shows them.
-pub const KEYS: [(&str, &str); 13] = [
+pub const KEYS: [(&str, &str); 16] = [
     ("Space", "play or pause"),
     ("← →", "one frame back or forward; at the end, make one"),
     ("Home  End", "first and newest frame"),
+    ("B", "branch from the frame shown"),
+    ("I  O  L", "a loop begins here, ends here; loop on or off"),
     ("↑ ↓  or  ] [", "guidance strength λ by 0.05"),
     ("0", "λ = 0, the image model alone"),
     ("1", "λ at the value suggested for this model"),
@@ -27,6 +29,7 @@ pub const KEYS: [(&str, &str); 13] = [
         "microscope: the denoising of the frame shown, and back",
     ),
     ("T", "light or dark"),
+    ("Ctrl+Z  Ctrl+Y", "undo and redo of settings"),
     ("Esc", "close what is open; forget the followed cell"),
     ("F1  ?", "this help"),
 ];
@@ -39,6 +42,7 @@ pub fn keyboard(ctx: &egui::Context, state: &mut State) {
     if state.stage == Stage::Microscope {
         microscope::keyboard(ctx, state);
     }
+    tree_keys(ctx, state);
     let pressed = |key: Key| ctx.input_mut(|i| i.consume_key(Modifiers::NONE, key));
     let (first, last) = (state.first(), state.last());
     if pressed(Key::Space) {
@@ -127,6 +131,36 @@ pub fn keyboard(ctx: &egui::Context, state: &mut State) {
         } else {
             state.pin = None;
         }
+    }
+}
+
+/// Undo and redo, branches, the loop.
+fn tree_keys(ctx: &egui::Context, state: &mut State) {
+    let with = |modifiers, key| ctx.input_mut(|i| i.consume_key(modifiers, key));
+    let both = Modifiers::COMMAND | Modifiers::SHIFT;
+    // The one with more modifiers first: the other would take it too.
+    if with(both, Key::Z) || with(Modifiers::COMMAND, Key::Y) {
+        state.redo();
+    } else if with(Modifiers::COMMAND, Key::Z) {
+        state.undo();
+    }
+    if state.archive.frames.is_empty() {
+        return;
+    }
+    let pressed = |key: Key| with(Modifiers::NONE, key);
+    let (first, last) = (state.first(), state.last());
+    let shown = state.play.shown(first, last);
+    if pressed(Key::B) {
+        state.branch_here();
+    }
+    if pressed(Key::I) {
+        state.play.loop_from(shown, last);
+    }
+    if pressed(Key::O) {
+        state.play.loop_to(shown, first);
+    }
+    if pressed(Key::L) {
+        state.toggle_loop();
     }
 }
 

@@ -149,7 +149,11 @@ impl State {
         let std = self.facts.as_ref().map_or(1.0, |f| f.data_std);
         let limit = self.tree.difference.limit(std);
         let diverging = self.prefs.color_map.filter(|m| m.is_diverging());
-        let usual = if dark { ColorMap::Berlin } else { ColorMap::Vik };
+        let usual = if dark {
+            ColorMap::Berlin
+        } else {
+            ColorMap::Vik
+        };
         let map = diverging.unwrap_or(usual);
         Look::plain(map, ValueRange::symmetric(limit), self.prefs.smooth)
     }
@@ -172,9 +176,11 @@ impl State {
             return false;
         }
         let both = self.side_values(d.a).zip(self.side_values(d.b));
-        let known = d.shown.as_ref().zip(both.as_ref()).is_some_and(|(s, (a, b))| {
-            Arc::ptr_eq(&s.of[0], a) && Arc::ptr_eq(&s.of[1], b)
-        });
+        let known = d
+            .shown
+            .as_ref()
+            .zip(both.as_ref())
+            .is_some_and(|(s, (a, b))| Arc::ptr_eq(&s.of[0], a) && Arc::ptr_eq(&s.of[1], b));
         if !known {
             let shown = both.filter(|(a, b)| a.len() == b.len()).map(|(a, b)| {
                 let values = minus(&a, &b);

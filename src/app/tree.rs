@@ -89,6 +89,17 @@ impl State {
         });
     }
 
+    /// Plays the last frames up to the one shown again and again, or no longer does.
+    pub fn toggle_loop(&mut self) {
+        const FRAMES: usize = 40;
+        if self.play.looped().is_some() {
+            return self.play.end_loop();
+        }
+        let shown = self.play.shown(self.first(), self.last());
+        let from = shown.saturating_sub(FRAMES).max(self.first());
+        self.play.set_loop(from, shown);
+    }
+
     /// Takes up another branch at a frame (the one with the same number without), with its settings; nothing is sampled
     /// until asked.
     pub fn switch_branch(&mut self, id: BranchId, frame: Option<usize>) {
@@ -118,8 +129,14 @@ impl State {
     /// Follows the worker to another branch; after each change of the archive.
     pub(super) fn follow_branches(&mut self) {
         let active = self.archive.active;
-        self.tree.blow_ups.retain(|id, _| self.archive.branch(*id).is_some());
-        if self.tree.compared.is_some_and(|id| self.archive.branch(id).is_none()) {
+        self.tree
+            .blow_ups
+            .retain(|id, _| self.archive.branch(*id).is_some());
+        if self
+            .tree
+            .compared
+            .is_some_and(|id| self.archive.branch(id).is_none())
+        {
             self.tree.compared = None;
         }
         if active == self.tree.active {
@@ -157,7 +174,9 @@ impl State {
     /// Compares with another branch, or no longer.
     pub fn compare_with(&mut self, id: Option<BranchId>) {
         self.tree.compared = id.filter(|id| *id != self.archive.active);
-        self.tree.difference.follow(self.tree.compared.is_some(), self.tree.compared_lane);
+        self.tree
+            .difference
+            .follow(self.tree.compared.is_some(), self.tree.compared_lane);
         self.fetch_beside();
     }
 

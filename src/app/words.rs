@@ -2,9 +2,7 @@
 
 use crate::render::projection::half_turn;
 use crate::rollout::frame::FrameSet;
-use crate::rollout::settings::{
-    DiscriminatorKind, LaneKind, Schedule, Settings, Solver, Start,
-};
+use crate::rollout::settings::{DiscriminatorKind, LaneKind, Schedule, Settings, Solver, Start};
 
 use super::widgets::number;
 
@@ -110,8 +108,16 @@ pub fn changes(a: &Settings, b: &Settings) -> Vec<Changed> {
         Schedule::Karras => "Karras",
         Schedule::Cosine => "cosine",
     };
-    say("levels", levels(sa.schedule).into(), levels(sb.schedule).into());
-    say("churn", format!("{:.1}", sa.churn), format!("{:.1}", sb.churn));
+    say(
+        "levels",
+        levels(sa.schedule).into(),
+        levels(sb.schedule).into(),
+    );
+    say(
+        "churn",
+        format!("{:.1}", sa.churn),
+        format!("{:.1}", sb.churn),
+    );
     let start = |s: Start| match s {
         Start::Noise => "noise".to_owned(),
         Start::Warm { sigma } => format!("warm σ {sigma:.2}"),

@@ -153,10 +153,7 @@ impl Archive {
         let branch = self.branch(id)?;
         let last = self.of(id).and_then(|a| a.frames.last());
         let own = last.filter(|f| f.index > branch.fork);
-        Some(own.map_or_else(
-            || Arc::clone(&branch.settings),
-            |f| Arc::clone(&f.settings),
-        ))
+        Some(own.map_or_else(|| Arc::clone(&branch.settings), |f| Arc::clone(&f.settings)))
     }
 
     /// Number of frame sets in memory, those that branches share counted once.

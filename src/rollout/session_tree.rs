@@ -45,7 +45,13 @@ impl Session<'_> {
         history: Option<&EditedHistory>,
     ) -> Result<()> {
         let before = self.shared.with_archive(Archive::clone);
-        let (start, next) = (self.lanes.start_frames, at + 1);
+        let start = self.lanes.start_frames;
+        // Within the start there is nothing that could be made otherwise.
+        let at = match history {
+            None => at.max(start.saturating_sub(1)),
+            Some(_) => at,
+        };
+        let next = at + 1;
         if next < start || next > self.lanes.next || before.load(at).is_none() {
             return Err(UserError::new(
                 format!("There is no frame {at} to branch from"),
