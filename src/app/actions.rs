@@ -17,6 +17,8 @@ pub const KEYS: &[(&str, &str)] = &[
     ("Space", "play or pause"),
     ("← →", "one frame back or forward; at the end, make one"),
     ("Home  End", "first and newest frame"),
+    ("B", "branch from the frame shown"),
+    ("I  O  L", "a loop begins here, ends here; loop on or off"),
     ("↑ ↓  or  ] [", "guidance strength λ by 0.05"),
     ("0", "λ = 0, the image model alone"),
     ("1", "λ at the value suggested for this model"),
@@ -29,8 +31,9 @@ pub const KEYS: &[(&str, &str)] = &[
     ),
     ("E", "edit the last frames by hand, and back"),
     ("T", "light or dark"),
-    ("L", "lessons"),
+    ("F2", "lessons"),
     ("F11  Shift+P", "presenter mode, for a projector"),
+    ("Ctrl+Z  Ctrl+Y", "undo and redo of settings"),
     ("Esc", "close what is open; forget the followed cell"),
     ("F1  ?", "this help"),
 ];
@@ -45,6 +48,7 @@ pub fn keyboard(ctx: &egui::Context, state: &mut State) {
         Stage::Edit => edit::keyboard(ctx, state),
         _ => {}
     }
+    tree_keys(ctx, state);
     let pressed = |key: Key| ctx.input_mut(|i| i.consume_key(Modifiers::NONE, key));
     let (first, last) = (state.first(), state.last());
     if pressed(Key::Space) {
@@ -106,7 +110,7 @@ pub fn keyboard(ctx: &egui::Context, state: &mut State) {
             _ => state.open_microscope(None),
         }
     }
-    if pressed(Key::L) {
+    if pressed(Key::F2) {
         state.lessons.list_open = !state.lessons.list_open;
     }
     if pressed(Key::E) && !state.archive.frames.is_empty() {
@@ -144,6 +148,36 @@ pub fn keyboard(ctx: &egui::Context, state: &mut State) {
         } else {
             state.pin = None;
         }
+    }
+}
+
+/// Undo and redo, branches, the loop.
+fn tree_keys(ctx: &egui::Context, state: &mut State) {
+    let with = |modifiers, key| ctx.input_mut(|i| i.consume_key(modifiers, key));
+    let both = Modifiers::COMMAND | Modifiers::SHIFT;
+    // The one with more modifiers first: the other would take it too.
+    if with(both, Key::Z) || with(Modifiers::COMMAND, Key::Y) {
+        state.redo();
+    } else if with(Modifiers::COMMAND, Key::Z) {
+        state.undo();
+    }
+    if state.archive.frames.is_empty() {
+        return;
+    }
+    let pressed = |key: Key| with(Modifiers::NONE, key);
+    let (first, last) = (state.first(), state.last());
+    let shown = state.play.shown(first, last);
+    if pressed(Key::B) {
+        state.branch_here();
+    }
+    if pressed(Key::I) {
+        state.play.loop_from(shown, last);
+    }
+    if pressed(Key::O) {
+        state.play.loop_to(shown, first);
+    }
+    if pressed(Key::F2) {
+        state.toggle_loop();
     }
 }
 

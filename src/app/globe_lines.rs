@@ -3,6 +3,7 @@
 //! They are cut into triangles once for each place, view and size, and kept: a frame that only shows other values draws
 //! the same triangles.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use egui::epaint::{Mesh, PathShape, TessellationOptions, Tessellator};
@@ -24,10 +25,10 @@ struct Key {
     scale: f32,
 }
 
-/// Triangles of each lane.
+/// Triangles of each picture, by its slot.
 #[derive(Debug, Default)]
 pub struct GlobeLines {
-    kept: [Option<(Key, Arc<Mesh>)>; crate::rollout::settings::LANES],
+    kept: BTreeMap<usize, (Key, Arc<Mesh>)>,
 }
 
 impl GlobeLines {
@@ -41,14 +42,11 @@ impl GlobeLines {
             dark: ui.visuals().dark_mode,
             scale: ui.pixels_per_point(),
         };
-        let Some(kept) = self.kept.get_mut(slot) else {
-            return;
-        };
-        let mesh = match kept {
+        let mesh = match self.kept.get(&slot) {
             Some((known, mesh)) if *known == key => Arc::clone(mesh),
             _ => {
                 let mesh = Arc::new(triangles(&key));
-                *kept = Some((key, Arc::clone(&mesh)));
+                self.kept.insert(slot, (key, Arc::clone(&mesh)));
                 mesh
             }
         };

@@ -14,6 +14,8 @@
 //! | `microscope` | stage: one frame's denoising, step by step |
 //! | `world` | the model in use: switching it, how its values become colours |
 //! | `playback` | which frame is shown |
+//! | `tree`, `difference` | branches, the one beside, the difference of two pictures |
+//! | `undo` | undo and redo of settings |
 //! | `panels` | top bar, controls, lanes, timeline, diagnostics, status, help |
 //! | `plots` | the charts and space-time diagrams of the diagnostics |
 //! | `paint`, `globe_lines` | from a rectangle to the field shader; lines on the globe |
@@ -28,6 +30,7 @@
 //! | `smoke` | the scripted run of continuous integration |
 
 mod actions;
+mod difference;
 mod edit;
 mod files;
 mod globe_lines;
@@ -48,6 +51,8 @@ mod source;
 mod stage;
 mod state;
 pub(crate) mod theme;
+mod tree;
+mod undo;
 mod widgets;
 mod window;
 mod words;

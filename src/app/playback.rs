@@ -37,6 +37,8 @@ pub struct Playback {
     past: Option<usize>,
     /// Fraction of a frame that has passed.
     fraction: f32,
+    /// First and last frame of the stretch that is played again and again.
+    looped: Option<(usize, usize)>,
 }
 
 impl Playback {
@@ -54,6 +56,11 @@ impl Playback {
     pub fn toggle(&mut self) -> Order {
         self.playing = !self.playing;
         self.fraction = 0.0;
+        if let (true, Some((from, to))) = (self.playing, self.looped)
+            && self.past.is_none_or(|at| at >= to || at < from)
+        {
+            self.past = Some(from);
+        }
         match (self.playing, self.at_end()) {
             (true, true) => Order::Run,
             (true, false) => Order::None,
@@ -110,6 +117,36 @@ impl Playback {
         };
     }
 
+    /// The stretch that is played again and again.
+    pub fn looped(&self) -> Option<(usize, usize)> {
+        self.looped
+    }
+
+    /// Plays a stretch again and again: at least two frames long.
+    pub fn set_loop(&mut self, from: usize, to: usize) {
+        let (from, to) = (from.min(to), from.max(to));
+        self.looped = Some((from, to.max(from + 1)));
+    }
+
+    /// Its first frame becomes `index`; without a stretch it begins there and ends at `last`.
+    pub fn loop_from(&mut self, index: usize, last: usize) {
+        let to = self.looped.map_or(last, |l| l.1);
+        let to = if to > index { to } else { last };
+        self.set_loop(index, to);
+    }
+
+    /// Its last frame becomes `index`; without a stretch it begins at `first`.
+    pub fn loop_to(&mut self, index: usize, first: usize) {
+        let from = self.looped.map_or(first, |l| l.0);
+        let from = if from < index { from } else { first };
+        self.set_loop(from, index);
+    }
+
+    /// No stretch any more.
+    pub fn end_loop(&mut self) {
+        self.looped = None;
+    }
+
     /// Lets `dt_secs` pass. Returns the order for the worker and whether time goes on (the window must be drawn again).
     pub fn advance(&mut self, dt_secs: f32, speed: f32, last: usize) -> (Order, bool) {
         let (true, Some(index)) = (self.playing, self.past) else {
@@ -119,8 +156,16 @@ impl Playback {
         self.fraction += dt_secs.min(0.25) * speed * BASE_RATE;
         let whole = self.fraction.floor();
         self.fraction -= whole;
-        let next = index + whole as usize;
-        if next >= last {
+        let mut next = index + whole as usize;
+        if let Some((from, to)) = self.looped
+            && next > to.min(last)
+        {
+            let length = to.min(last).saturating_sub(from) + 1;
+            next = from + (next - from) % length.max(1);
+            self.past = Some(next.min(last));
+            return (Order::None, true);
+        }
+        if next >= last && self.looped.is_none() {
             self.past = None;
             return (Order::Run, false);
         }
@@ -171,6 +216,32 @@ mod tests {
         assert_eq!(play.shown(0, 10), 9);
         assert_eq!(play.step(true, 0, 10), Order::None);
         assert!(play.at_end());
+    }
+
+    #[test]
+    fn a_stretch_is_played_again_and_again() {
+        let mut play = Playback::default();
+        play.loop_to(8, 0);
+        play.loop_from(5, 10);
+        assert_eq!(play.looped(), Some((5, 8)));
+        // From the newest frame the stretch begins, and the worker is not asked for frames.
+        assert_eq!(play.toggle(), Order::None);
+        let mut seen = Vec::new();
+        for _ in 0..9 {
+            seen.push(play.shown(0, 10));
+            let (order, more) = play.advance(1.0 / BASE_RATE + 1e-4, 1.0, 10);
+            assert_eq!((order, more), (Order::None, true));
+        }
+        assert_eq!(seen, [5, 6, 7, 8, 5, 6, 7, 8, 5]);
+        // Its ends never cross, and never meet.
+        play.loop_from(9, 10);
+        assert_eq!(play.looped(), Some((9, 10)));
+        play.loop_to(3, 0);
+        assert_eq!(play.looped(), Some((0, 3)));
+        play.set_loop(4, 4);
+        assert_eq!(play.looped(), Some((4, 5)));
+        play.end_loop();
+        assert_eq!(play.looped(), None);
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use crate::rollout::frame::FrameSet;
 use crate::rollout::protocol::Archive;
 
+use super::words;
+
 /// Points `[time, value]` of one lane.
 #[derive(Debug, Clone, Default)]
 pub struct LaneSeries {
@@ -27,6 +29,8 @@ pub struct Change {
     pub frame: usize,
     /// What is new ("λ 0.50", "m 1").
     pub what: String,
+    /// From what to what ("λ 1.00 → 0.50").
+    pub detail: String,
 }
 
 /// All series.
@@ -73,7 +77,10 @@ impl Series {
 
     fn push(&mut self, frame: &Arc<FrameSet>) {
         for (series, lane) in self.lanes.iter_mut().zip(&frame.lanes) {
-            let Some(lane) = lane else { continue };
+            let Some(lane) = lane else {
+                series.interrupt(frame.time);
+                continue;
+            };
             let s = &lane.stats;
             for (points, value) in [
                 (&mut series.std, s.std),
@@ -96,49 +103,40 @@ impl Series {
             && before.index >= 3
             && before.settings != frame.settings
         {
-            let what = describe_change(before, frame);
-            if !what.is_empty() {
+            let parts = words::changes(&before.settings, &frame.settings);
+            let short: Vec<&str> = parts.iter().filter_map(|c| c.short.as_deref()).collect();
+            if !short.is_empty() {
                 self.changes.push(Change {
                     frame: frame.index,
-                    what,
+                    what: short.join(", "),
+                    detail: words::listed(&parts),
                 });
             }
         }
     }
 }
 
-fn describe_change(before: &FrameSet, after: &FrameSet) -> String {
-    let (a, b) = (&before.settings, &after.settings);
-    let mut parts = Vec::new();
-    let mut say = |differs: bool, what: String| {
-        if differs {
-            parts.push(what);
+impl LaneSeries {
+    /// A lane that is off: its lines end here, and begin anew when it is on again.
+    fn interrupt(&mut self, time: f64) {
+        for points in [
+            &mut self.std,
+            &mut self.rmse,
+            &mut self.skill,
+            &mut self.global_mean,
+            &mut self.wet,
+        ] {
+            if points.last().is_some_and(|p| p[1].is_finite()) {
+                points.push([time, f64::NAN]);
+            }
         }
-    };
-    let (ga, gb) = (&a.guidance, &b.guidance);
-    say(ga.strength != gb.strength, format!("λ {:.2}", gb.strength));
-    say(ga.history != gb.history, format!("m {}", gb.history));
-    say(
-        ga.season != gb.season,
-        if gb.season { "with date" } else { "no date" }.to_owned(),
-    );
-    say(
-        ga.discriminator != gb.discriminator,
-        super::words::discriminator(gb.discriminator).to_owned(),
-    );
-    say(
-        (ga.sigma_lo, ga.sigma_hi) != (gb.sigma_lo, gb.sigma_hi),
-        "interval".to_owned(),
-    );
-    let (sa, sb) = (&a.sampler, &b.sampler);
-    say(
-        sa.solver != sb.solver,
-        super::words::solver(sb.solver).to_owned(),
-    );
-    say(sa.steps != sb.steps, format!("{} steps", sb.steps));
-    say(sa.churn != sb.churn, format!("churn {:.1}", sb.churn));
-    say(sa.start != sb.start, "start".to_owned());
-    parts.join(", ")
+    }
+}
+
+/// The unbroken pieces of a line: it is interrupted where a value is missing.
+pub fn pieces(points: &[[f64; 2]]) -> impl Iterator<Item = &[[f64; 2]]> {
+    let split = points.split(|p| !p[1].is_finite());
+    split.filter(|piece| !piece.is_empty())
 }
 
 /// At most two points a column of pixels: the smallest and the largest, in the order in which they came.
@@ -197,6 +195,35 @@ mod tests {
         other.frames.extend(frames(12..15));
         series.update(&other);
         assert!(series.lanes[0].std.is_empty());
+    }
+
+    #[test]
+    fn a_lane_that_is_off_interrupts_its_lines() {
+        let mut all = frames(0..6);
+        for (i, frame) in all.iter_mut().enumerate().filter(|(i, _)| *i < 2 || *i > 3) {
+            let mut on = FrameSet::clone(frame);
+            on.lanes[0] = Some(crate::rollout::frame::LaneFrame {
+                members: Vec::new(),
+                hovmoeller: Vec::new().into(),
+                stats: crate::rollout::frame::LaneStats {
+                    std: i as f64,
+                    ..Default::default()
+                },
+                rain: None,
+                recorded: None,
+                trace: Arc::default(),
+            });
+            *frame = Arc::new(on);
+        }
+        let mut series = Series::default();
+        series.update(&Archive {
+            frames: all,
+            epoch: 1,
+            ..Archive::default()
+        });
+        let lines: Vec<_> = pieces(&series.lanes[0].std).collect();
+        assert_eq!(lines, [[[0.0, 0.0], [1.0, 1.0]], [[4.0, 4.0], [5.0, 5.0]]]);
+        assert!(series.lanes[1].std.is_empty());
     }
 
     #[test]

@@ -25,6 +25,8 @@ use super::rain_files::RainDialog;
 use super::series::Series;
 use super::source::{Launch, RolloutSource, Start};
 use super::stage::Stage;
+use super::tree::Tree;
+use super::undo::Undo;
 
 /// A lane that was stopped.
 #[derive(Debug, Clone)]
@@ -71,6 +73,10 @@ pub struct State {
     /// Which frame is shown.
     pub play: Playback,
     pub(super) ran: bool,
+    /// Branches.
+    pub tree: Tree,
+    /// Undo and redo of settings.
+    pub undo: Undo,
     /// What part of the box is seen, in all lanes.
     pub view: View,
     /// Cell under the pointer, and the lane it is in.
@@ -146,6 +152,8 @@ impl State {
             edit: Editor::default(),
             play,
             ran: false,
+            tree: Tree::default(),
+            undo: Undo::default(),
             view: View::default(),
             hover: None,
             pin: None,
@@ -182,6 +190,7 @@ impl State {
             self.archive = self.source.archive();
             self.version = version;
             self.series.update(&self.archive);
+            self.follow_branches();
         }
         self.progress = self.source.progress();
         self.follow_worker(failed, dt_secs);
@@ -196,6 +205,7 @@ impl State {
         match event {
             Event::Started(facts) => {
                 if self.facts.is_none() && !self.restored {
+                    self.undo.start_from_here();
                     let kind = self.prefs.settings.guidance.discriminator;
                     let suggested = facts.suggested_strength[kind as usize];
                     if suggested != self.prefs.settings.guidance.strength {
@@ -226,6 +236,7 @@ impl State {
                     self.notices.fatal = Some(error);
                     let _ = self.play.halt();
                 } else {
+                    self.tree.give_up();
                     self.notices.warn(error);
                 }
             }
@@ -347,6 +358,7 @@ impl State {
         } else if self.from_disk.as_ref().is_none_or(|f| f.index != index) {
             self.from_disk = self.archive.load(index);
         }
+        self.fetch_beside();
     }
 
     /// A frame in memory by its number.
@@ -423,7 +435,7 @@ impl State {
         };
         // All frames of a rollout are alike.
         self.archive.frames.last().map_or(0, |f| {
-            4 * self.archive.frames.len() * f.lanes.iter().flatten().map(per).sum::<usize>()
+            4 * self.archive.in_memory() * f.lanes.iter().flatten().map(per).sum::<usize>()
         })
     }
 

@@ -32,6 +32,14 @@ pub enum Icon {
     Cross,
     /// Dice.
     Dice,
+    /// Back to what was set before.
+    Undo,
+    /// Forward again.
+    Redo,
+    /// A stretch again and again.
+    Loop,
+    /// A branch.
+    Branch,
 }
 
 /// A square button with an icon; `name` is its accessible name and tooltip.
@@ -117,6 +125,47 @@ pub fn paint_icon(ui: &Ui, icon: Icon, c: Pos2, r: f32, color: Color32) {
                 .map(|(x, y)| at(x * cos - y * sin, x * sin + y * cos))
                 .collect();
             painter.add(Shape::closed_line(points, thin));
+        }
+        Icon::Undo | Icon::Redo => {
+            // Three quarters of a circle, with a head at the end of its upper left (or right).
+            let side = if icon == Icon::Undo { 1.0 } else { -1.0 };
+            let arc: Vec<Pos2> = (0..=16)
+                .map(|i| {
+                    let angle = -2.45 + 4.3 * i as f32 / 16.0;
+                    at(side * 0.85 * angle.cos(), 0.1 + 0.85 * angle.sin())
+                })
+                .collect();
+            painter.add(Shape::line(arc, thin));
+            painter.add(polygon(vec![
+                at(-side * 1.15, -0.05),
+                at(-side * 1.0, -0.95),
+                at(-side * 0.2, -0.5),
+            ]));
+        }
+        Icon::Loop => {
+            let arc = |from: f32| -> Vec<Pos2> {
+                let angles = (0..=10).map(|i| from + 2.3 * i as f32 / 10.0);
+                angles.map(|a| at(0.9 * a.cos(), 0.9 * a.sin())).collect()
+            };
+            painter.add(Shape::line(arc(-2.9), thin));
+            painter.add(Shape::line(arc(0.24), thin));
+            painter.add(polygon(vec![
+                at(0.55, -0.75),
+                at(1.2, -0.7),
+                at(0.95, -0.05),
+            ]));
+            painter.add(polygon(vec![
+                at(-0.55, 0.75),
+                at(-1.2, 0.7),
+                at(-0.95, 0.05),
+            ]));
+        }
+        Icon::Branch => {
+            painter.line_segment([at(-0.6, -0.6), at(-0.6, 0.6)], thin);
+            painter.line(vec![at(-0.6, 0.35), at(0.6, -0.1), at(0.6, -0.5)], thin);
+            for (x, y) in [(-0.6, -0.8), (-0.6, 0.8), (0.6, -0.75)] {
+                painter.circle_filled(at(x, y), r * 0.3, color);
+            }
         }
         Icon::Cross => {
             painter.line_segment([at(-0.7, -0.7), at(0.7, 0.7)], thin);

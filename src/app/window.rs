@@ -111,7 +111,7 @@ impl EddyApp {
             .frame(frame(16, 0))
             .show(ui, |ui| status::show(ui, state));
         Panel::bottom("timeline")
-            .exact_size(52.0)
+            .exact_size(timeline::height(state))
             .resizable(false)
             .show_separator_line(false)
             .frame(frame(12, 0))
@@ -120,6 +120,9 @@ impl EddyApp {
                 timeline::show(ui, state);
             });
         state.fetch_shown();
+        if state.refresh_difference() {
+            ctx.request_repaint();
+        }
         Panel::left("controls")
             .exact_size(232.0)
             .resizable(false)
@@ -145,10 +148,15 @@ impl EddyApp {
         model_menu::window(&ctx, state);
         rain_dialog::window(&ctx, state);
         state.notices.list(&ctx);
-        state.notices.show(&ctx, 76.0 + GRID);
+        state
+            .notices
+            .show(&ctx, 24.0 + timeline::height(state) + GRID);
         if state.notices.fatal_card(&ctx) {
             state.start_again();
         }
+        let held = ctx.input(|i| i.pointer.any_down()) || ctx.egui_wants_keyboard_input();
+        let state = &mut self.state;
+        state.undo.watch(&state.prefs, held, now);
         self.hear_gpu();
     }
 

@@ -2,7 +2,7 @@
 
 use crate::render::projection::half_turn;
 use crate::rollout::frame::FrameSet;
-use crate::rollout::settings::{DiscriminatorKind, LaneKind, Settings, Solver, Start};
+use crate::rollout::settings::{DiscriminatorKind, LaneKind, Schedule, Settings, Solver, Start};
 
 use super::state::State;
 use super::widgets::number;
@@ -93,6 +93,92 @@ pub fn model(name: &str) -> &str {
     }
 }
 
+/// A setting that differs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// From what to what ("λ 1.00 → 0.50").
+    pub detail: String,
+    /// What is new ("λ 0.50"); `None` for what makes no frame differ (lanes).
+    pub short: Option<String>,
+}
+
+/// What differs between two settings.
+pub fn changes(a: &Settings, b: &Settings) -> Vec<Changed> {
+    let mut parts = Vec::new();
+    let mut say = |name: &str, from: String, to: String| {
+        if from != to {
+            let spaced = |text: &str| match name {
+                "" => text.to_owned(),
+                name => format!("{name} {text}"),
+            };
+            parts.push(Changed {
+                detail: format!("{} → {to}", spaced(&from)),
+                short: Some(spaced(&to)),
+            });
+        }
+    };
+    let (ga, gb) = (&a.guidance, &b.guidance);
+    let plain = |v: f32| format!("{v:.2}");
+    say("λ", plain(ga.strength), plain(gb.strength));
+    say("m", ga.history.to_string(), gb.history.to_string());
+    let season = |on: bool| if on { "with date" } else { "no date" }.to_owned();
+    say("", season(ga.season), season(gb.season));
+    let kind = |k| discriminator(k).to_owned();
+    say("", kind(ga.discriminator), kind(gb.discriminator));
+    let ends = |lo: f32, hi: f32| format!("{lo}…{hi}");
+    say(
+        "σ",
+        ends(ga.sigma_lo, ga.sigma_hi),
+        ends(gb.sigma_lo, gb.sigma_hi),
+    );
+    say(
+        "video λ",
+        plain(ga.video_strength),
+        plain(gb.video_strength),
+    );
+    let (sa, sb) = (&a.sampler, &b.sampler);
+    say("", solver(sa.solver).into(), solver(sb.solver).into());
+    say("steps", sa.steps.to_string(), sb.steps.to_string());
+    let levels = |s: Schedule| match s {
+        Schedule::Geometric => "geometric",
+        Schedule::Karras => "Karras",
+        Schedule::Cosine => "cosine",
+    };
+    say(
+        "levels",
+        levels(sa.schedule).into(),
+        levels(sb.schedule).into(),
+    );
+    say(
+        "churn",
+        format!("{:.1}", sa.churn),
+        format!("{:.1}", sb.churn),
+    );
+    let start = |s: Start| match s {
+        Start::Noise => "noise".to_owned(),
+        Start::Warm { sigma } => format!("warm σ {sigma:.2}"),
+    };
+    say("start", start(sa.start), start(sb.start));
+    say("σ max", sa.sigma_max.to_string(), sb.sigma_max.to_string());
+    for lane in LaneKind::ALL {
+        let on = |s: &Settings| s.lanes[lane.index()];
+        if on(a) != on(b) {
+            let how = if on(b) { "on" } else { "off" };
+            parts.push(Changed {
+                detail: format!("{} {how}", lane.label()),
+                short: None,
+            });
+        }
+    }
+    parts
+}
+
+/// Changes as one line.
+pub fn listed(changes: &[Changed]) -> String {
+    let details: Vec<&str> = changes.iter().map(|c| c.detail.as_str()).collect();
+    details.join(", ")
+}
+
 /// Months, for sentences.
 pub const MONTHS: [&str; 12] = [
     "January",
@@ -156,6 +242,23 @@ pub fn lane(kind: LaneKind) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn changes_say_from_what_to_what() {
+        let a = Settings::default();
+        assert!(changes(&a, &a).is_empty());
+        let mut b = a.clone();
+        b.guidance.strength = 0.5;
+        b.sampler.steps = 20;
+        b.lanes[1] = false;
+        let parts = changes(&a, &b);
+        assert_eq!(
+            listed(&parts),
+            "λ 1.00 → 0.50, steps 10 → 20, Unconditional off"
+        );
+        let short: Vec<_> = parts.iter().filter_map(|c| c.short.as_deref()).collect();
+        assert_eq!(short, ["λ 0.50", "steps 20"]);
+    }
 
     #[test]
     fn places_and_amounts() {

@@ -147,6 +147,15 @@ impl Archive {
         self.of(id)?.load(index)
     }
 
+    /// The settings with which a branch goes on when it is taken up: those of its last frame, or those that it was begun
+    /// with.
+    pub fn goes_on_with(&self, id: BranchId) -> Option<Arc<Settings>> {
+        let branch = self.branch(id)?;
+        let last = self.of(id).and_then(|a| a.frames.last());
+        let own = last.filter(|f| f.index > branch.fork);
+        Some(own.map_or_else(|| Arc::clone(&branch.settings), |f| Arc::clone(&f.settings)))
+    }
+
     /// Number of frame sets in memory, those that branches share counted once.
     pub fn in_memory(&self) -> usize {
         let resting: Vec<_> = self
@@ -163,7 +172,7 @@ impl Archive {
     }
 
     /// Lets the active branch rest and takes up another one. `false` for one that is not there.
-    pub(super) fn activate(&mut self, id: BranchId) -> bool {
+    pub fn activate(&mut self, id: BranchId) -> bool {
         let other = self.branches.iter_mut().find(|b| b.id == id);
         let Some(taken) = other.and_then(|b| b.rest.take()) else {
             return false;
@@ -179,7 +188,7 @@ impl Archive {
     }
 
     /// Puts the active branch to rest: its frames go with it.
-    pub(super) fn rest(&mut self) {
+    pub fn rest(&mut self) {
         let resting = Self {
             frames: std::mem::take(&mut self.frames),
             on_disk: std::mem::take(&mut self.on_disk),
@@ -196,7 +205,7 @@ impl Archive {
 
     /// Forgets a branch that rests. Those that left it now leave its parent; without a parent the first of them takes its
     /// place. `false` for the active branch and for one that is not there.
-    pub(super) fn forget(&mut self, id: BranchId) -> bool {
+    pub fn forget(&mut self, id: BranchId) -> bool {
         let at = self.branches.iter().position(|b| b.id == id);
         let Some(at) = at.filter(|_| id != self.active) else {
             return false;

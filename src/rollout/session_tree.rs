@@ -12,7 +12,7 @@ use super::protocol::{Archive, Event};
 use super::recorder::{Made, Recorder};
 use super::session::Session;
 use super::session_frames::KEPT_AT_LEAST;
-use super::settings::{LANES, LaneKind, Settings};
+use super::settings::{LANES, LaneKind};
 
 /// What a branch that rests needs to go on.
 pub(super) struct Resting {
@@ -45,7 +45,13 @@ impl Session<'_> {
         history: Option<&EditedHistory>,
     ) -> Result<()> {
         let before = self.shared.with_archive(Archive::clone);
-        let (start, next) = (self.lanes.start_frames, at + 1);
+        let start = self.lanes.start_frames;
+        // Within the start there is nothing that could be made otherwise.
+        let at = match history {
+            None => at.max(start.saturating_sub(1)),
+            Some(_) => at,
+        };
+        let next = at + 1;
         if next < start || next > self.lanes.next || before.load(at).is_none() {
             return Err(UserError::new(
                 format!("There is no frame {at} to branch from"),
@@ -148,8 +154,9 @@ impl Session<'_> {
             stopped: std::mem::replace(&mut self.stopped, taken.stopped),
         };
         self.resting.insert(before.active, left);
-        let settings = goes_on_with(&rest, branch, self.lanes.start_frames);
-        self.shared.set_settings(settings);
+        if let Some(settings) = before.goes_on_with(id) {
+            self.shared.set_settings(settings);
+        }
         let diagnostics = self.recorder.figures(self.engine.card.truth.std);
         self.shared.update_archive(|a| {
             a.activate(id);
@@ -302,13 +309,6 @@ fn named(name: Option<String>) -> Option<String> {
 
 fn is_edited(set: &FrameSet) -> bool {
     set.edited.iter().any(|e| *e)
-}
-
-/// The settings with which a branch goes on when it is taken up: those of its last frame.
-fn goes_on_with(rest: &Archive, branch: &Branch, start: usize) -> Arc<Settings> {
-    let last = rest.frames.last();
-    let own = last.filter(|f| f.index >= start && f.index > branch.fork);
-    own.map_or_else(|| Arc::clone(&branch.settings), |f| Arc::clone(&f.settings))
 }
 
 /// A frame of a lane as it was made.

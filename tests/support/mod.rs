@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use eddyscope::app::RolloutSource;
 use eddyscope::random::{NoiseKey, Stream};
+use eddyscope::rollout::branch::Branch;
 use eddyscope::rollout::frame::{DenoisingTrace, FrameSet, LaneDiagnostics, LaneFrame, LaneStats};
 use eddyscope::rollout::protocol::{Archive, Command, Event, ModelFacts, Progress};
 use eddyscope::rollout::settings::{LaneKind, Settings};
@@ -49,6 +50,9 @@ pub struct Synthetic {
     events: VecDeque<Event>,
     progress: Progress,
     generation: u64,
+    /// Changes of the archive, and whether frames may be asked for.
+    version: u64,
+    settings: Settings,
     pub commands: Arc<std::sync::Mutex<Vec<Command>>>,
 }
 
@@ -91,6 +95,10 @@ impl Synthetic {
                     true => rain::diagnostics(k, script.frames),
                     false => diagnostics(k, script.frames),
                 }),
+                branches: match frames.is_empty() {
+                    true => Vec::new(),
+                    false => vec![Branch::main(Arc::new(script.settings.clone()))],
+                },
                 frames,
                 epoch: 1,
                 ..Archive::default()
@@ -98,18 +106,37 @@ impl Synthetic {
             events,
             progress,
             generation: 1,
+            version: 0,
+            settings: script.settings.clone(),
             commands: Arc::default(),
         }
     }
 }
 
 impl RolloutSource for Synthetic {
-    fn set_settings(&mut self, _settings: Settings) -> u64 {
+    fn set_settings(&mut self, settings: Settings) -> u64 {
+        self.settings = settings;
         self.generation += 1;
         self.generation
     }
 
     fn send(&mut self, command: Command) {
+        match &command {
+            Command::Branch { at, name, .. } => self.branch(*at, name.clone()),
+            Command::SwitchBranch(id) => {
+                self.archive.activate(*id);
+            }
+            Command::RenameBranch(id, name) => {
+                for b in self.archive.branches.iter_mut().filter(|b| b.id == *id) {
+                    b.name.clone_from(name);
+                }
+            }
+            Command::DeleteBranch(id) => {
+                self.archive.forget(*id);
+            }
+            _ => {}
+        }
+        self.version += 1;
         self.commands.lock().expect("not poisoned").push(command);
     }
 
@@ -118,7 +145,8 @@ impl RolloutSource for Synthetic {
     }
 
     fn archive_version(&self) -> (u64, u64) {
-        (self.archive.epoch, self.archive.frames.len() as u64)
+        let frames = self.archive.frames.len() as u64;
+        (self.archive.epoch, 1_000_000 * self.version + frames)
     }
 
     fn progress(&self) -> Progress {
@@ -131,6 +159,53 @@ impl RolloutSource for Synthetic {
 
     fn is_alive(&self) -> bool {
         true
+    }
+}
+
+impl Synthetic {
+    /// As the worker does; the new branch gets three frames of its own at once, drawn by its settings.
+    fn branch(&mut self, at: usize, name: Option<String>) {
+        let parent = self.archive.active;
+        let id = self
+            .archive
+            .branches
+            .iter()
+            .map(|b| b.id)
+            .max()
+            .unwrap_or(0)
+            + 1;
+        let shared: Vec<_> = self.archive.frames.iter().take(at + 1).cloned().collect();
+        let diagnostics = self.archive.diagnostics.clone();
+        self.archive.rest();
+        self.archive.branches.push(Branch {
+            id,
+            name: name.unwrap_or_else(|| Branch::default_name(id)),
+            parent: Some(parent),
+            fork: at,
+            ..Branch::main(Arc::new(self.settings.clone()))
+        });
+        self.archive.frames = shared;
+        self.archive.diagnostics = diagnostics;
+        self.archive.active = id;
+        self.archive.epoch += 1;
+        for i in at + 1..at + 4 {
+            let script = Script {
+                settings: self.settings.clone(),
+                ..script(0)
+            };
+            let mut made = frame(i, &script);
+            made.settings = Arc::new(self.settings.clone());
+            // Blobs of another pattern, so that the branch differs from its parent.
+            for lane in made.lanes.iter_mut().flatten() {
+                for m in &mut lane.members {
+                    *m = m
+                        .iter()
+                        .map(|v| v * (1.0 + 0.1 * (i - at) as f32))
+                        .collect();
+                }
+            }
+            self.archive.frames.push(Arc::new(made));
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod lessons;
 mod micro;
 #[path = "../support/mod.rs"]
 mod support;
+mod tree;
 
 use std::sync::{Arc, Mutex};
 

@@ -1,6 +1,6 @@
 //! Controls on the left: what a first visitor needs is open, the rest folds away.
 
-use egui::{DragValue, RichText, ScrollArea, Ui};
+use egui::{DragValue, RichText, ScrollArea, Ui, UiBuilder};
 
 use crate::rollout::settings::{DiscriminatorKind, LaneKind};
 
@@ -8,13 +8,23 @@ use super::super::state::State;
 use super::super::theme::{GRID, palette};
 use super::super::widgets::{note, row, section, segmented};
 use super::super::words;
-use super::{known_world, options, rain_options, strength};
+use super::{compare, known_world, options, rain_options, strength};
 
 /// The whole panel.
 pub fn show(ui: &mut Ui, state: &mut State) {
+    // The scroll bar lies in the margin, beside what it scrolls.
+    let (mut area, width) = (ui.max_rect(), ui.available_width());
+    area.max.x += 3.0 * GRID;
+    ui.scope_builder(UiBuilder::new().max_rect(area), |ui| {
+        sections(ui, state, width);
+    });
+}
+
+fn sections(ui: &mut Ui, state: &mut State, width: f32) {
     ScrollArea::vertical()
         .auto_shrink([false, false])
         .show(ui, |ui| {
+            ui.set_max_width(width);
             ui.add_space(2.0 * GRID);
             guidance(ui, state);
             known_world::show(ui, state);
@@ -225,4 +235,5 @@ fn lanes(ui: &mut Ui, state: &mut State) {
     if state.prefs.settings.lanes != before {
         state.publish();
     }
+    compare::controls(ui, state);
 }

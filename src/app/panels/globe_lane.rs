@@ -28,7 +28,7 @@ pub fn show(ui: &Ui, state: &mut State, kind: LaneKind, rect: Rect, values: &Arc
     state
         .globe_lines
         .paint(ui, kind.index(), rect, &state.prefs.globe);
-    marks(ui, state, kind, rect, values);
+    marks(ui, state, Some(kind), rect, values);
 }
 
 /// Zoom, turn, hover, pin.
@@ -75,7 +75,7 @@ pub fn pointer(ui: &Ui, state: &mut State, kind: LaneKind, rect: Rect, response:
 }
 
 /// The hovered and the followed cell, with their values.
-fn marks(ui: &Ui, state: &State, kind: LaneKind, rect: Rect, values: &[f32]) {
+pub(super) fn marks(ui: &Ui, state: &State, kind: Option<LaneKind>, rect: Rect, values: &[f32]) {
     let (Some(grid), view) = (state.grid(), state.prefs.globe.view) else {
         return;
     };
@@ -100,7 +100,7 @@ fn marks(ui: &Ui, state: &State, kind: LaneKind, rect: Rect, values: &[f32]) {
     let centre = on_screen(rect, [u as f32, v as f32]);
     let value = values.get(row * grid.nx + column).copied();
     let amount = words::amount(value.map_or(f64::NAN, f64::from));
-    let text = if hovered == kind {
+    let text = if Some(hovered) == kind {
         format!("{amount} mm/day   {}", words::place(lon, lat))
     } else {
         amount

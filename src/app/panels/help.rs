@@ -4,7 +4,7 @@ use egui::{Rect, RichText, Ui, pos2};
 
 use super::super::actions::{GLOBE_KEYS, KEYS};
 use super::super::state::State;
-use super::super::theme::{GRID, palette};
+use super::super::theme::{self, GRID, palette};
 
 const TRY: [(&str, &str); 3] = [
     (
@@ -53,27 +53,54 @@ const TRY_KNOWN: [(&str, &str); 3] = [
     ),
 ];
 
-fn words(ui: &mut Ui, state: &State) {
-    let p = palette(ui);
-    ui.spacing_mut().item_spacing.y = 2.0;
-    let known = state.world_asked().is_some();
-    let globe = state.globe().is_some();
-    for (what, why) in match (globe, known) {
+/// What to try in the model on screen.
+fn tips(state: &State) -> [(&'static str, &'static str); 3] {
+    match (state.globe().is_some(), state.world_asked().is_some()) {
         (true, _) => TRY_RAIN,
         (_, true) => TRY_KNOWN,
         _ => TRY,
-    } {
+    }
+}
+
+fn words(ui: &mut Ui, state: &State, most: usize) {
+    let p = palette(ui);
+    ui.spacing_mut().item_spacing.y = 2.0;
+    for (what, why) in tips(state).into_iter().take(most) {
         ui.add(egui::Label::new(RichText::new(what).color(p.text)).wrap());
         ui.add(egui::Label::new(RichText::new(why).weak()).wrap());
         ui.add_space(2.0 * GRID);
     }
 }
 
+/// Number of hints that have room above the button, in a tile of that size.
+fn that_fit(ui: &Ui, state: &State, size: egui::Vec2) -> usize {
+    let lines = |text: &str| {
+        let (text, font) = (text.to_owned(), theme::body());
+        let galley = ui
+            .painter()
+            .layout(text, font, egui::Color32::WHITE, size.x);
+        galley.size().y
+    };
+    // Heading and button with what is between them.
+    let mut used = 76.0;
+    let mut count = 0;
+    for (what, why) in tips(state) {
+        used += lines(what) + lines(why) + 2.0 * GRID + 4.0;
+        count += usize::from(used <= size.y);
+    }
+    count
+}
+
 /// In the free tile.
 pub fn first_words(ui: &mut Ui, state: &mut State) {
+    let most = that_fit(ui, state, ui.available_size());
+    hints(ui, state, most);
+}
+
+fn hints(ui: &mut Ui, state: &mut State, most: usize) {
     ui.label(RichText::new("What to try").heading());
     ui.add_space(GRID);
-    words(ui, state);
+    words(ui, state, most);
     ui.add_space(GRID);
     ui.horizontal(|ui| {
         if ui.button("Got it").clicked() {
@@ -96,7 +123,7 @@ pub fn card_over(ui: &Ui, state: &mut State, whole: Rect) {
                 .inner_margin(16)
                 .show(ui, |ui| {
                     ui.set_width(320.0);
-                    first_words(ui, state);
+                    hints(ui, state, usize::MAX);
                 });
         });
 }
@@ -119,7 +146,7 @@ pub fn sheet(ctx: &egui::Context, state: &mut State) {
                          new one, at every step of its denoising, towards what could come next: time appears.";
             ui.add(egui::Label::new(about).wrap());
             ui.add_space(2.0 * GRID);
-            words(ui, state);
+            words(ui, state, usize::MAX);
             ui.add_space(GRID);
             egui::Grid::new("keys").num_columns(2).spacing([24.0, 6.0]).show(ui, |ui| {
                 for (key, what) in KEYS.iter().filter(|k| globe || k.0 != GLOBE_KEYS) {

@@ -56,7 +56,7 @@ pub fn show(ui: &mut Ui, state: &mut State, kind: LaneKind, rect: Rect) {
                 globe: None,
             };
             paint::field(ui, square, kind.index(), drawing);
-            marks(ui, state, kind, square, &values, (nx, ny));
+            marks(ui, state, Some(kind), square, &values, (nx, ny));
         }
         None => {
             ui.painter()
@@ -146,7 +146,13 @@ fn title(ui: &mut Ui, state: &State, kind: LaneKind, frame: Option<&FrameSet>, r
 }
 
 /// Zoom, pan, hover, pin.
-fn pointer(ui: &Ui, state: &mut State, kind: LaneKind, square: Rect, response: &egui::Response) {
+pub(super) fn pointer(
+    ui: &Ui,
+    state: &mut State,
+    kind: LaneKind,
+    square: Rect,
+    response: &egui::Response,
+) {
     let (nx, ny) = state.size();
     if nx == 0 || ny == 0 {
         return;
@@ -189,11 +195,11 @@ fn pointer(ui: &Ui, state: &mut State, kind: LaneKind, square: Rect, response: &
     }
 }
 
-/// The hovered and the followed cell, with their values.
-fn marks(
+/// The hovered and the followed cell, with their values; the place as well in the lane `kind` that the pointer is over.
+pub(super) fn marks(
     ui: &Ui,
     state: &State,
-    kind: LaneKind,
+    kind: Option<LaneKind>,
     square: Rect,
     values: &[f32],
     (nx, ny): (usize, usize),
@@ -232,7 +238,7 @@ fn marks(
         egui::StrokeKind::Middle,
     );
     let value = number(f64::from(values[row * nx + column]), 2);
-    let text = if hovered == kind {
+    let text = if Some(hovered) == kind {
         let step = std::f64::consts::TAU / nx as f64;
         format!(
             "{value}   x {:.2}  y {:.2}",

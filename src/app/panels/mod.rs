@@ -1,6 +1,8 @@
 //! The panels of the window, one file each.
 
-pub mod color_bar;
+pub mod branches;
+mod color_bar;
+mod compare;
 pub mod controls;
 pub mod diagnostics;
 mod globe_lane;

@@ -1,26 +1,84 @@
-//! Play, step, scrub; where settings changed.
+//! Play, step, scrub, loop; where settings changed; the tree of branches below.
 
 use egui::{
     Align, Align2, ComboBox, CornerRadius, Layout, Rect, RichText, Sense, Shape, Stroke, Ui,
-    WidgetInfo, pos2, vec2,
+    UiBuilder, WidgetInfo, pos2, vec2,
 };
 
 use super::super::playback::SPEEDS;
+use super::super::series::Change;
 use super::super::state::State;
 use super::super::theme::{self, palette};
 use super::super::widgets::{Icon, icon_button, number};
+use super::branches::{self, Axis};
 use super::season;
 
-/// The whole bar.
+/// Height of the bar itself, points.
+const BAR: f32 = 52.0;
+
+/// Height of the bar with the tree below it, points.
+pub fn height(state: &State) -> f32 {
+    BAR + branches::height(state)
+}
+
+/// The whole panel.
 pub fn show(ui: &mut Ui, state: &mut State) {
+    let whole = ui.max_rect();
+    let above = Rect::from_min_size(whole.min, vec2(whole.width(), BAR));
+    ui.scope_builder(UiBuilder::new().max_rect(above), |ui| bar(ui, state));
+    let axis = axis(state);
+    let below = Rect::from_min_max(pos2(whole.left(), above.bottom()), whole.max);
+    branches::show(ui, state, below, axis);
+    let shown = state.play.shown(state.first(), state.last());
+    let at = pos2(axis.x(shown), whole.top() - 6.0);
+    branches::offer(ui, state, at, state.scrub_rect);
+}
+
+/// Where frames lie on the rail, and in the tree below it.
+fn axis(state: &State) -> Axis {
+    let (first, last) = state.tree_span();
+    Axis {
+        left: state.scrub_rect.left(),
+        right: state.scrub_rect.right(),
+        first,
+        // While only a few frames exist the bar fills from the left instead of stretching them.
+        span: last.saturating_sub(first).max(40) as f32,
+    }
+}
+
+fn bar(ui: &mut Ui, state: &mut State) {
     let (first, last) = (state.first(), state.last());
     ui.horizontal_centered(|ui| {
         ui.spacing_mut().item_spacing.x = 2.0;
         let ready = !state.archive.frames.is_empty() || state.play.playing;
         let play = ui.add_enabled_ui(ready, |ui| buttons(ui, state, first, last));
         state.marks.set("play", play.response.rect);
-        ui.add_space(8.0);
+        ui.add_space(4.0);
         speed(ui, state);
+        ui.add_space(4.0);
+        let ready = !state.archive.frames.is_empty();
+        ui.add_enabled_ui(ready, |ui| {
+            let looped = state.play.looped().is_some();
+            let name = match state.play.looped() {
+                Some((from, to)) => format!("No loop any more: frames {from} to {to} (L)"),
+                None => "Loop over the last frames (L); I and O set its ends".to_owned(),
+            };
+            let response = icon_button(ui, Icon::Loop, 28.0, &name);
+            if looped {
+                let under = response.rect.center_bottom() - vec2(0.0, 2.0);
+                let line = Rect::from_center_size(under, vec2(14.0, 2.0));
+                let accent = palette(ui).accent;
+                ui.painter()
+                    .rect_filled(line, CornerRadius::same(1), accent);
+            }
+            if response.clicked() {
+                state.toggle_loop();
+            }
+            let name = "Branch from the frame shown, with the settings on screen (B)";
+            if icon_button(ui, Icon::Branch, 28.0, name).clicked() {
+                state.branch_here();
+            }
+        });
         ui.add_space(12.0);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let shown = state.play.shown(first, last);
@@ -48,7 +106,7 @@ pub fn show(ui: &mut Ui, state: &mut State) {
             ui.add_space(12.0);
             let (rect, _) =
                 ui.allocate_exact_size(vec2(ui.available_width(), 40.0), Sense::hover());
-            scrub(ui, state, rect, first, last);
+            scrub(ui, state, rect, last);
         });
     });
 }
@@ -104,21 +162,18 @@ fn speed(ui: &mut Ui, state: &mut State) {
         .on_hover_text("Playback speed of kept frames; new frames come as fast as they are made");
 }
 
-fn scrub(ui: &mut Ui, state: &mut State, rect: Rect, first: usize, last: usize) {
+fn scrub(ui: &mut Ui, state: &mut State, rect: Rect, last: usize) {
     let p = palette(ui);
     let inner = rect.shrink2(vec2(8.0, 0.0));
     state.scrub_rect = inner;
     let response = ui.interact(rect, ui.scope_id().with("scrub"), Sense::click_and_drag());
-    let shown = state.play.shown(first, last);
+    let axis = axis(state);
+    let (first, span) = (axis.first, axis.span);
+    let shown = state.play.shown(state.first(), last);
     response.widget_info(|| WidgetInfo::slider(true, shown as f64, "Frame shown"));
-    // While only a few frames exist the bar fills from the left instead of stretching them.
-    let span = (last.saturating_sub(first)).max(40) as f32;
-    let x_of =
-        |frame: usize| inner.left() + inner.width() * frame.saturating_sub(first) as f32 / span;
-    let frame_at = |x: f32| {
-        let t = ((x - inner.left()) / inner.width()).clamp(0.0, 1.0);
-        (first + (t * span).round() as usize).min(last)
-    };
+    let x_of = |frame: usize| axis.x(frame);
+    let oldest = state.first();
+    let frame_at = |x: f32| axis.frame(x).clamp(oldest.min(last), last);
     if (response.clicked() || response.dragged())
         && let Some(at) = response.interact_pointer_pos()
         && !state.archive.frames.is_empty()
@@ -147,12 +202,13 @@ fn scrub(ui: &mut Ui, state: &mut State, rect: Rect, first: usize, last: usize) 
         return;
     }
     painter.rect_filled(
-        rail(x_of(first), x_of(last)),
+        rail(x_of(oldest), x_of(last)),
         CornerRadius::same(2),
         p.weak.gamma_multiply(0.55),
     );
     let here = x_of(shown);
-    painter.rect_filled(rail(x_of(first), here), CornerRadius::same(2), p.accent);
+    painter.rect_filled(rail(x_of(oldest), here), CornerRadius::same(2), p.accent);
+    loop_ends(ui, state, y, &axis, last);
 
     if let Some((calendar, day)) = start {
         let months = season::Span {
@@ -193,11 +249,59 @@ fn scrub(ui: &mut Ui, state: &mut State, rect: Rect, first: usize, last: usize) 
     painter.circle_filled(pos2(here, y), 6.0 + grow, p.accent);
     if let Some(at) = response.hover_pos() {
         let frame = frame_at(at.x);
-        let text = describe(state, frame);
+        let mut text = describe(state, frame);
+        let near = |c: &&Change| (x_of(c.frame) - at.x).abs() < 5.0;
+        if let Some(change) = state.series.changes.iter().find(near) {
+            text = format!(
+                "{text}\nchanged at frame {}: {}",
+                change.frame, change.detail
+            );
+        }
         response.on_hover_ui_at_pointer(|ui| {
             ui.label(RichText::new(text).small());
         });
     }
+}
+
+/// The ends of the stretch that is played again and again: two brackets that can be dragged.
+fn loop_ends(ui: &mut Ui, state: &mut State, y: f32, axis: &Axis, last: usize) {
+    let Some((from, to)) = state.play.looped() else {
+        return;
+    };
+    let p = palette(ui);
+    let stroke = Stroke::new(1.6, p.text);
+    let ends = [
+        (from, 1.0, "Begin of the loop"),
+        (to, -1.0, "End of the loop"),
+    ];
+    for (frame, inwards, name) in ends {
+        let x = axis.x(frame);
+        let area = Rect::from_center_size(pos2(x, y), vec2(12.0, 28.0));
+        let response = ui.interact(area, ui.scope_id().with(name), Sense::drag());
+        response.widget_info(|| WidgetInfo::slider(true, frame as f64, name));
+        let (top, bottom) = (y - 9.0, y + 9.0);
+        let points = vec![
+            pos2(x + 4.0 * inwards, top),
+            pos2(x, top),
+            pos2(x, bottom),
+            pos2(x + 4.0 * inwards, bottom),
+        ];
+        ui.painter().add(Shape::line(points, stroke));
+        if response.dragged()
+            && let Some(at) = response.interact_pointer_pos()
+        {
+            let target = axis.frame(at.x).min(last);
+            match inwards > 0.0 {
+                true if target < to => state.play.set_loop(target, to),
+                false if target > from => state.play.set_loop(from, target),
+                _ => {}
+            }
+        }
+        response.on_hover_text(format!("{name}, frame {frame}: drag it (keys I and O)"));
+    }
+    let fill = p.text.gamma_multiply(0.10);
+    let stretch = Rect::from_min_max(pos2(axis.x(from), y - 9.0), pos2(axis.x(to), y + 9.0));
+    ui.painter().rect_filled(stretch, CornerRadius::ZERO, fill);
 }
 
 fn describe(state: &State, frame: usize) -> String {

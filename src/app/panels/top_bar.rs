@@ -79,6 +79,32 @@ pub fn show(ui: &mut Ui, state: &mut State) {
                     state.open_save();
                 }
             });
+            ui.add_space(8.0);
+            undo_buttons(ui, state);
         });
     });
+}
+
+/// Redo and undo (from the right), each with what it would do.
+fn undo_buttons(ui: &mut Ui, state: &mut State) {
+    let said = |what: &Option<String>, verb: &str, key: &str| match what {
+        Some(what) => format!("{verb} {what} ({key})"),
+        None => format!("{verb} ({key})"),
+    };
+    let redoes = state.undo.redoes();
+    let redo = ui.add_enabled_ui(redoes.is_some(), |ui| {
+        let name = said(&redoes, "Redo", "Ctrl+Shift+Z");
+        icon_button(ui, Icon::Redo, 28.0, &name).clicked()
+    });
+    let undoes = state.undo.undoes();
+    let undo = ui.add_enabled_ui(undoes.is_some(), |ui| {
+        let name = said(&undoes, "Undo", "Ctrl+Z");
+        icon_button(ui, Icon::Undo, 28.0, &name).clicked()
+    });
+    if redo.inner {
+        state.redo();
+    }
+    if undo.inner {
+        state.undo();
+    }
 }

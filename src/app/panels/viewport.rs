@@ -3,13 +3,16 @@
 use egui::{Align2, CornerRadius, Rect, RichText, Ui, UiBuilder, pos2, vec2};
 
 use crate::data::Date;
+use crate::rollout::frame::FrameSet;
 use crate::rollout::protocol::GlobeFacts;
+use crate::rollout::settings::LaneKind;
 
 use super::super::state::State;
 use super::super::theme::{GRID, palette};
+use super::super::tree::Tile;
 use super::super::widgets::{number, segmented_of_width};
 use super::super::words;
-use super::{color_bar, help, lane};
+use super::{color_bar, compare, help, lane};
 
 const GAP: f32 = 3.0 * GRID;
 const MARGIN: f32 = 3.0 * GRID;
@@ -41,16 +44,16 @@ pub fn show(ui: &mut Ui, state: &mut State) {
         loading(ui, state, whole);
         return;
     }
-    let lanes = state.lanes();
+    let tiles = state.tiles();
     let area = whole.shrink(MARGIN);
     let room = vec2(area.width() - color_bar::WIDTH - GAP, area.height());
     let aspect = state.aspect();
-    let (columns, side) = tiling(lanes.len(), room, aspect);
+    let (columns, side) = tiling(tiles.len(), room, aspect);
     let high = (side / aspect).round();
-    let rows = lanes.len().div_ceil(columns);
+    let rows = tiles.len().div_ceil(columns);
     let size = |n: usize, each: f32| n as f32 * each + (n as f32 - 1.0) * GAP;
     let grid = vec2(size(columns, side), size(rows, high + lane::TITLE));
-    let full = lanes.len() == rows * columns;
+    let full = tiles.len() == rows * columns;
     // Wide pictures one below the other leave room beside them.
     let beside = (room.x - grid.x - 2.0 * GAP).min(300.0);
     let beside = if full && beside >= SIDE { beside } else { 0.0 };
@@ -71,8 +74,11 @@ pub fn show(ui: &mut Ui, state: &mut State) {
             vec2(side, high + lane::TITLE),
         )
     };
-    for (i, kind) in lanes.iter().enumerate() {
-        lane::show(ui, state, *kind, tile(i));
+    for (i, one) in tiles.iter().enumerate() {
+        match one {
+            Tile::Lane(kind) => lane::show(ui, state, *kind, tile(i)),
+            _ => compare::show(ui, state, *one, tile(i)),
+        }
     }
     let bar_top = corner.y + lane::TITLE;
     let members = state.shown().map_or(1, |f| {
@@ -102,7 +108,7 @@ pub fn show(ui: &mut Ui, state: &mut State) {
         );
     }
     if !full {
-        free_tile(ui, state, tile(lanes.len()));
+        free_tile(ui, state, tile(tiles.len()));
     } else if beside > 0.0 {
         let left = corner.x + all.x + 2.0 * GAP;
         let rect = Rect::from_min_max(pos2(left, corner.y), pos2(left + beside, corner.y + all.y));
@@ -183,16 +189,30 @@ fn readout(ui: &mut Ui, state: &State) {
     }
     ui.add_space(GRID);
     let units = state.facts.as_ref().map_or("", |f| f.units.as_str());
-    for kind in state.lanes() {
-        let value = frame.lanes[kind.index()]
-            .as_ref()
-            .and_then(|l| state.values(l))
-            .and_then(|v| v.get(cell.1 * nx + cell.0));
+    for tile in state.tiles() {
+        let of = |set: &FrameSet, kind: LaneKind| {
+            let lane = set.lanes[kind.index()].as_ref()?;
+            state.values(lane).cloned()
+        };
+        let (name, color, values) = match tile {
+            Tile::Lane(kind) => (kind.label(), p.lane(kind), of(frame, kind)),
+            Tile::Compared => {
+                let kind = state.tree.compared_lane;
+                let name = state.compared().map_or("", |id| state.branch_name(id));
+                let values = state.beside().and_then(|f| of(f, kind));
+                (name, p.lane(kind), values)
+            }
+            Tile::Difference => {
+                let values = state.tree.difference.values();
+                ("Difference", p.text, values.map(|v| v.0.clone()))
+            }
+        };
+        let value = values.and_then(|v| v.get(cell.1 * nx + cell.0).copied());
         ui.horizontal(|ui| {
             ui.set_width(ui.available_width().min(220.0));
-            ui.label(RichText::new(kind.label()).color(p.lane(kind)));
+            ui.label(RichText::new(name).color(color));
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                let text = match value.map(|v| f64::from(*v)) {
+                let text = match value.map(f64::from) {
                     Some(v) if globe.is_some() => words::amount(v),
                     Some(v) => number(v, 2),
                     None => "–".to_owned(),

@@ -8,7 +8,7 @@ use egui_plot::{
     Points, VLine,
 };
 
-use super::super::series::decimate;
+use super::super::series::{decimate, pieces};
 use super::super::theme::{self, palette};
 use super::super::widgets::number;
 
@@ -161,8 +161,13 @@ impl Chart<'_> {
                 let color = p.weak.gamma_multiply(0.6);
                 plot.vline(VLine::new("", x).color(color).width(1.0).allow_hover(false));
             }
-            for curve in &self.curves {
-                let points = decimate(&curve.points, columns);
+            let lines = self.curves.iter().flat_map(|curve| {
+                let all = curve.points.len().max(1);
+                // Each piece of an interrupted line gets its share of the columns.
+                let share = move |n: usize| (columns * n / all).max(1);
+                pieces(&curve.points).map(move |p| (curve, decimate(p, share(p.len()))))
+            });
+            for (curve, points) in lines {
                 let style = if curve.dashed {
                     LineStyle::Dashed { length: 5.0 }
                 } else {

@@ -8,7 +8,7 @@ use super::super::state::State;
 use super::super::theme::{GRID, palette};
 use super::super::widgets::{note, segmented};
 use super::chart::{Chart, Curve, range_of};
-use super::time::{curve, over_time};
+use super::time::{curve, difference, heights, over_time};
 
 /// What the autocorrelation is taken of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,9 +48,7 @@ pub fn show(ui: &mut Ui, state: &mut State) {
     let (Some(facts), Some(globe)) = (state.facts.as_deref(), state.globe()) else {
         return;
     };
-    let room = ui.available_height() - 3.0 * 26.0 - 20.0;
-    let acf_height = (room * 0.44).clamp(120.0, 300.0);
-    let other = ((room - acf_height) / 2.0).clamp(80.0, 220.0);
+    let (acf_height, other) = heights(ui, state);
 
     let truth = match of {
         Of::Cells => &facts.acf_truth,
@@ -127,4 +125,5 @@ pub fn show(ui: &mut Ui, state: &mut State) {
         (100.0 * band[0], 100.0 * band[1]),
         |s| &s.wet,
     );
+    difference(ui, state, other);
 }

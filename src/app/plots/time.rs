@@ -19,9 +19,7 @@ pub fn show(ui: &mut Ui, state: &State) {
         note(ui, "The model is being loaded.");
         return;
     };
-    let room = ui.available_height() - 3.0 * 26.0 - 20.0;
-    let acf_height = (room * 0.44).clamp(120.0, 300.0);
-    let other = ((room - acf_height) / 2.0).clamp(80.0, 220.0);
+    let (acf_height, other) = heights(ui, state);
 
     let lags: Vec<f64> = (0..facts.acf_truth.len()).map(|l| l as f64).collect();
     let mut curves = vec![Curve {
@@ -90,6 +88,55 @@ pub fn show(ui: &mut Ui, state: &State) {
         facts.std_band,
         |s| &s.std,
     );
+    difference(ui, state, other);
+}
+
+/// Heights of the autocorrelation and of each figure over time, which share the room.
+pub fn heights(ui: &Ui, state: &State) -> (f32, f32) {
+    let charts = if state.tree.difference.on { 3.0 } else { 2.0 };
+    let room = ui.available_height() - (charts + 1.0) * 26.0 - 20.0;
+    let acf = (room * if charts > 2.0 { 0.34 } else { 0.44 }).clamp(120.0, 300.0);
+    (acf, ((room - acf) / charts).clamp(80.0, 220.0))
+}
+
+/// The rms difference of the two chosen pictures over time.
+pub fn difference(ui: &mut Ui, state: &State, height: f32) {
+    let d = &state.tree.difference;
+    if !d.on {
+        return;
+    }
+    ui.add_space(GRID);
+    let units = state.facts.as_ref().map_or("", |f| f.units.as_str());
+    let title = format!(
+        "Rms of {} − {} [{units}]",
+        state.side_short(d.a),
+        state.side_short(d.b)
+    );
+    let points = d.points().to_vec();
+    let y = range_of(points.iter(), (0.0, 1e-3));
+    Chart {
+        id: "rms difference",
+        title: &title,
+        about: "Root mean square of the difference over cells and members, at the same frame number.",
+        x_name: "t",
+        height,
+        x: time_range(state),
+        y,
+        decimals: 3,
+        curves: vec![Curve {
+            name: "A − B".into(),
+            color: palette(ui).text,
+            dashed: false,
+            dots: false,
+            points,
+        }],
+        mark: (!state.play.at_end())
+            .then(|| state.shown().map(|f| f.time))
+            .flatten(),
+        x_text: date_text(state),
+        ..Default::default()
+    }
+    .show(ui);
 }
 
 /// A curve in the colour of its method.
