@@ -1,5 +1,6 @@
 //! Frames one after another: settings, the engine that makes them, and the worker thread that owns it.
 
+pub mod aside;
 pub mod branch;
 pub mod climate;
 pub mod diagnostics;
@@ -22,5 +23,6 @@ pub mod spill;
 mod spill_file;
 mod spill_format;
 mod truth;
+pub mod wall;
 pub mod worker;
 pub mod world;
