@@ -24,14 +24,14 @@ struct Key {
     scale: f32,
 }
 
-/// Triangles of each lane.
+/// Triangles of each place on the screen.
 #[derive(Debug, Default)]
 pub struct GlobeLines {
-    kept: [Option<(Key, Arc<Mesh>)>; crate::rollout::settings::LANES],
+    kept: Vec<Option<(Key, Arc<Mesh>)>>,
 }
 
 impl GlobeLines {
-    /// Draws the lines of lane `slot` over `rect`.
+    /// Draws the lines of place `slot` (as in [`super::paint::field`]) over `rect`.
     pub fn paint(&mut self, ui: &Ui, slot: usize, rect: Rect, prefs: &GlobePrefs) {
         let key = Key {
             rect,
@@ -41,9 +41,10 @@ impl GlobeLines {
             dark: ui.visuals().dark_mode,
             scale: ui.pixels_per_point(),
         };
-        let Some(kept) = self.kept.get_mut(slot) else {
-            return;
-        };
+        if self.kept.len() <= slot {
+            self.kept.resize(slot + 1, None);
+        }
+        let kept = &mut self.kept[slot];
         let mesh = match kept {
             Some((known, mesh)) if *known == key => Arc::clone(mesh),
             _ => {

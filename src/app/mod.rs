@@ -11,6 +11,8 @@
 //! | `source` | where frames come from: the worker |
 //! | `stage` | what the middle of the window shows |
 //! | `microscope` | stage: one frame's denoising, step by step |
+//! | `wall` | the lambda wall: linked rollouts, and the map of what was explored |
+//! | `tile` | a picture of a stage: field, lines, pointer |
 //! | `world` | the model in use: switching it, how its values become colours |
 //! | `playback` | which frame is shown |
 //! | `panels` | top bar, controls, lanes, timeline, diagnostics, status, help |
@@ -42,6 +44,8 @@ mod source;
 mod stage;
 mod state;
 pub(crate) mod theme;
+mod tile;
+pub mod wall;
 mod widgets;
 mod window;
 mod words;
@@ -160,6 +164,7 @@ fn create(
     let ctx = cc.egui_ctx.clone();
     let wake: Wake = Arc::new(move || ctx.request_repaint_after(pause));
     let device = options.device;
+    let wake_aside = Arc::clone(&wake);
     let worker = WorkerOptions {
         device,
         memory_mib: if options.memory_mib == 0 {
@@ -188,6 +193,7 @@ fn create(
     let mut state = State::new(launch, prefs, known, options.open);
     state.software = software;
     state.device = device;
+    state.wake = wake_aside;
     let smoke = options
         .smoke
         .map(|plan| smoke::Smoke::new(plan, began, outcome));

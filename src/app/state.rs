@@ -11,6 +11,8 @@ use crate::rollout::frame::{FrameSet, LaneFrame};
 use crate::rollout::protocol::{Archive, Command, Event, ModelFacts, Progress};
 use crate::rollout::settings::{DiscriminatorKind, LANES, LaneKind, RolloutSpec};
 
+use crate::rollout::worker::Wake;
+
 use super::files::Files;
 use super::globe_lines::GlobeLines;
 use super::microscope::Microscope;
@@ -21,6 +23,7 @@ use super::rain_files::RainDialog;
 use super::series::Series;
 use super::source::{Launch, RolloutSource, Start};
 use super::stage::Stage;
+use super::wall::WallStage;
 
 /// A lane that was stopped.
 #[derive(Debug, Clone)]
@@ -62,6 +65,10 @@ pub struct State {
     pub device: DeviceRequest,
     /// One frame's denoising.
     pub microscope: Microscope,
+    /// Asks for another frame of the window: for threads beside the worker.
+    pub wake: Wake,
+    /// The wall of linked rollouts.
+    pub wall: WallStage,
     /// Which frame is shown.
     pub play: Playback,
     pub(super) ran: bool,
@@ -129,6 +136,8 @@ impl State {
             stage: Stage::default(),
             device: DeviceRequest::default(),
             microscope: Microscope::default(),
+            wake: Arc::new(|| {}),
+            wall: WallStage::default(),
             play,
             ran: false,
             view: View::default(),

@@ -8,9 +8,7 @@ use egui::{Frame, Margin, Panel, Ui};
 use crate::error::UserError;
 
 use super::actions;
-use super::panels::{
-    controls, diagnostics, help, model_menu, rain_dialog, status, timeline, top_bar,
-};
+use super::panels::{controls, help, model_menu, rain_dialog, status, top_bar};
 use super::playback::BASE_RATE;
 use super::prefs;
 use super::saving;
@@ -64,6 +62,7 @@ impl EddyApp {
             let wait = 1.0 / (BASE_RATE * state.prefs.speed);
             ctx.request_repaint_after(Duration::from_secs_f32(wait.min(0.1)));
         }
+        super::wall::update(&ctx, state);
         state.poll_files(&ctx);
         let dropped = dropped(&ctx);
         match dropped.first() {
@@ -96,7 +95,7 @@ impl EddyApp {
             .resizable(false)
             .show_separator_line(false)
             .frame(frame(12, 0))
-            .show(ui, |ui| timeline::show(ui, state));
+            .show(ui, |ui| stage::bottom(ui, state));
         state.fetch_shown();
         Panel::left("controls")
             .exact_size(232.0)
@@ -109,7 +108,7 @@ impl EddyApp {
             .size_range(300.0..=560.0)
             .show_separator_line(false)
             .frame(frame(16, 0))
-            .show(ui, |ui| diagnostics::show(ui, state));
+            .show(ui, |ui| stage::side(ui, state));
         egui::CentralPanel::no_frame().show(ui, |ui| stage::show(ui, state));
 
         help::sheet(&ctx, state);

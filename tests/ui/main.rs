@@ -7,6 +7,7 @@ mod globe;
 mod micro;
 #[path = "../support/mod.rs"]
 mod support;
+mod wall;
 
 use std::sync::{Arc, Mutex};
 

@@ -11,7 +11,7 @@
 //! | `session` | the thread: plan, frames, pause |
 
 mod batch;
-mod figures;
+pub mod figures;
 mod session;
 
 use std::sync::Arc;
