@@ -54,7 +54,7 @@ pub fn show(ui: &Ui, state: &mut State, hover: &mut Hover, tile: Tile<'_>) -> Re
     }
     let rect = if let (true, Some(rows)) = (globe, state.rows().cloned()) {
         let view = state.prefs.globe.view;
-        let drawing = Drawing::on_globe(Arc::clone(tile.values), nx, rows, view, tile.look.clone());
+        let drawing = Drawing::on_globe(Arc::clone(tile.values), nx, rows, view, tile.look);
         let rect = paint::field(ui, tile.rect, tile.slot, drawing);
         state
             .globe_lines
@@ -68,7 +68,7 @@ pub fn show(ui: &Ui, state: &mut State, hover: &mut Hover, tile: Tile<'_>) -> Re
             origin,
             span,
             y_up: true,
-            look: tile.look.clone(),
+            look: tile.look,
             globe: None,
         };
         paint::field(ui, tile.rect, tile.slot, drawing)

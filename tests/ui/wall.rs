@@ -1,5 +1,8 @@
 //! The lambda wall as a user drives it, over a scripted thread: plan, tiles, keys, taking one, the map.
 
+// Helpers outside of a #[test] function may unwrap here too.
+#![allow(clippy::unwrap_used)]
+
 use super::*;
 
 use eddyscope::app::Stage;

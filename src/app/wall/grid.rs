@@ -197,7 +197,7 @@ pub fn show(ui: &mut Ui, state: &mut State) {
             name: accessible,
             rect: picture,
             values: &values,
-            look: look.clone(),
+            look,
             pale: over,
         };
         let response = tile::show(ui, state, &mut hover, tile);

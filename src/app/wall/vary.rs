@@ -133,7 +133,10 @@ impl Ask {
 
     /// Columns and rows where two quantities differ.
     pub fn table(&self) -> Option<(usize, usize)> {
-        (self.vary == Vary::StrengthAndHistory).then(|| match self.count {
+        if self.vary != Vary::StrengthAndHistory {
+            return None;
+        }
+        Some(match self.count {
             0..=4 => (2, 2),
             5..=6 => (3, 2),
             7..=9 => (3, 3),
