@@ -67,6 +67,9 @@
 //! by whole years where it ends. Without a window `rollout::headless` makes one lane in memory, `rollout::headless_rain`
 //! streams days to a file of any length.
 //!
+//! Beside the rollout on screen, each on a thread of its own (`rollout::aside`): `rollout::wall`, linked rollouts from one
+//! start with one setting varied, in as few batches as their samplers allow.
+//!
 //! # The stack
 //!
 //! burn 0.22.1 (its CPU backend flex, and wgpu through cubecl 0.11), eframe and egui 0.37, egui_plot 0.38 and our WGSL

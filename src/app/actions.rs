@@ -49,6 +49,7 @@ pub fn keyboard(ctx: &egui::Context, state: &mut State) {
         _ => {}
     }
     tree_keys(ctx, state);
+    super::stage::keys(ctx, state);
     let pressed = |key: Key| ctx.input_mut(|i| i.consume_key(Modifiers::NONE, key));
     let (first, last) = (state.first(), state.last());
     if pressed(Key::Space) {

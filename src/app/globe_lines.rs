@@ -32,7 +32,7 @@ pub struct GlobeLines {
 }
 
 impl GlobeLines {
-    /// Draws the lines of lane `slot` over `rect`.
+    /// Draws the lines of place `slot` (as in [`super::paint::field`]) over `rect`.
     pub fn paint(&mut self, ui: &Ui, slot: usize, rect: Rect, prefs: &GlobePrefs) {
         let key = Key {
             rect,

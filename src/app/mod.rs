@@ -12,6 +12,8 @@
 //! | `stage` | what the middle of the window shows |
 //! | `edit` | stage: the last frames changed by hand |
 //! | `microscope` | stage: one frame's denoising, step by step |
+//! | `wall` | the lambda wall: linked rollouts, and the map of what was explored |
+//! | `tile` | a picture of a stage: field, lines, pointer |
 //! | `world` | the model in use: switching it, how its values become colours |
 //! | `playback` | which frame is shown |
 //! | `tree`, `difference` | branches, the one beside, the difference of two pictures |
@@ -51,8 +53,10 @@ mod source;
 mod stage;
 mod state;
 pub(crate) mod theme;
+mod tile;
 mod tree;
 mod undo;
+pub mod wall;
 mod widgets;
 mod window;
 mod words;
@@ -176,6 +180,7 @@ fn create(
     let ctx = cc.egui_ctx.clone();
     let wake: Wake = Arc::new(move || ctx.request_repaint_after(pause));
     let device = options.device;
+    let wake_aside = Arc::clone(&wake);
     let worker = WorkerOptions {
         device,
         memory_mib: if options.memory_mib == 0 {
@@ -205,6 +210,7 @@ fn create(
     state.software = software;
     state.device = device;
     state.lessons_given = options.lessons;
+    state.wake = wake_aside;
     let smoke = options
         .smoke
         .map(|plan| smoke::Smoke::new(plan, began, outcome));

@@ -1,12 +1,13 @@
 //! What the middle of the window shows: the lanes, or one of the instruments built around them.
 
-use egui::{Rect, Ui, UiBuilder, pos2, vec2};
+use egui::{Context, Rect, Ui, UiBuilder, pos2, vec2};
 
 use super::edit;
 use super::microscope;
-use super::panels::viewport;
+use super::panels::{diagnostics, timeline, viewport};
 use super::state::State;
 use super::theme::{GRID, palette};
+use super::wall;
 use super::widgets::segmented_of_width;
 
 /// Height of the row in which the stage is chosen, points.
@@ -22,6 +23,8 @@ pub enum Stage {
     Microscope,
     /// The last frames, changed by hand.
     Edit,
+    /// Linked rollouts with one setting varied.
+    Wall,
 }
 
 impl Stage {
@@ -37,6 +40,11 @@ impl Stage {
             Self::Edit,
             "Edit",
             "Change the last frames by hand; the model goes on from them (E)",
+        ),
+        (
+            Self::Wall,
+            "Wall",
+            "Up to 16 rollouts from the same start and noise, with one setting varied. The lanes are paused meanwhile.",
         ),
     ];
 }
@@ -65,5 +73,30 @@ pub fn show(ui: &mut Ui, state: &mut State) {
         Stage::Lanes => viewport::show(ui, state),
         Stage::Microscope => microscope::show(ui, state),
         Stage::Edit => edit::show(ui, state),
+        Stage::Wall => wall::show(ui, state),
     });
+}
+
+/// The panel on the right.
+pub fn side(ui: &mut Ui, state: &mut State) {
+    match state.stage {
+        Stage::Wall if state.wall.is_open() => wall::side(ui, state),
+        _ => diagnostics::show(ui, state),
+    }
+}
+
+/// The bar below: play, step, scrub.
+pub fn bottom(ui: &mut Ui, state: &mut State) {
+    match state.stage {
+        Stage::Wall if state.wall.is_open() => wall::bottom(ui, state),
+        _ => timeline::show(ui, state),
+    }
+}
+
+/// Keys that mean something else while a stage is shown.
+pub fn keys(ctx: &Context, state: &mut State) {
+    match state.stage {
+        Stage::Wall if state.wall.is_open() => wall::keys(ctx, state),
+        _ => {}
+    }
 }

@@ -11,6 +11,8 @@ use crate::rollout::frame::{FrameSet, LaneFrame};
 use crate::rollout::protocol::{Archive, Command, Event, ModelFacts, Progress};
 use crate::rollout::settings::{DiscriminatorKind, LANES, LaneKind, RolloutSpec};
 
+use crate::rollout::worker::Wake;
+
 use super::edit::Editor;
 use super::files::Files;
 use super::globe_lines::GlobeLines;
@@ -27,6 +29,7 @@ use super::source::{Launch, RolloutSource, Start};
 use super::stage::Stage;
 use super::tree::Tree;
 use super::undo::Undo;
+use super::wall::WallStage;
 
 /// A lane that was stopped.
 #[derive(Debug, Clone)]
@@ -70,6 +73,10 @@ pub struct State {
     pub microscope: Microscope,
     /// The history, edited by hand.
     pub edit: Editor,
+    /// Asks for another frame of the window: for threads beside the worker.
+    pub wake: Wake,
+    /// The wall of linked rollouts.
+    pub wall: WallStage,
     /// Which frame is shown.
     pub play: Playback,
     pub(super) ran: bool,
@@ -150,6 +157,8 @@ impl State {
             device: DeviceRequest::default(),
             microscope: Microscope::default(),
             edit: Editor::default(),
+            wake: Arc::new(|| {}),
+            wall: WallStage::default(),
             play,
             ran: false,
             tree: Tree::default(),

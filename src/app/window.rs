@@ -10,9 +10,7 @@ use crate::error::UserError;
 use super::actions;
 use super::edit;
 use super::lessons;
-use super::panels::{
-    controls, diagnostics, help, model_menu, rain_dialog, status, timeline, top_bar,
-};
+use super::panels::{controls, help, model_menu, rain_dialog, status, top_bar};
 use super::playback::BASE_RATE;
 use super::prefs;
 use super::presenter;
@@ -67,6 +65,7 @@ impl EddyApp {
             let wait = 1.0 / (BASE_RATE * state.prefs.speed);
             ctx.request_repaint_after(Duration::from_secs_f32(wait.min(0.1)));
         }
+        super::wall::update(&ctx, state);
         state.poll_files(&ctx);
         let dropped = dropped(&ctx);
         let drawing = dropped.first().filter(|_| edit::takes(state, &dropped));
@@ -117,7 +116,7 @@ impl EddyApp {
             .frame(frame(12, 0))
             .show(ui, |ui| {
                 state.marks.set("timeline", ui.max_rect());
-                timeline::show(ui, state);
+                stage::bottom(ui, state);
             });
         state.fetch_shown();
         if state.refresh_difference() {
@@ -136,7 +135,7 @@ impl EddyApp {
             .frame(frame(16, 0))
             .show(ui, |ui| {
                 state.marks.set("diagnostics", ui.max_rect());
-                diagnostics::show(ui, state);
+                stage::side(ui, state);
             });
         lessons::panel::strip(ui, state);
         egui::CentralPanel::no_frame().show(ui, |ui| stage::show(ui, state));

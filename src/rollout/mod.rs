@@ -1,5 +1,6 @@
 //! Frames one after another: settings, the engine that makes them, and the worker thread that owns it.
 
+pub mod aside;
 pub mod branch;
 pub mod climate;
 pub mod diagnostics;
@@ -23,5 +24,6 @@ mod spill_file;
 mod spill_format;
 pub mod suggested;
 mod truth;
+pub mod wall;
 pub mod worker;
 pub mod world;

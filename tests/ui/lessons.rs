@@ -188,7 +188,7 @@ fn a_lesson_left_in_the_middle_goes_on_there() {
         return;
     };
     until(&mut harness, "the first frames", |s| s.last() > 3);
-    key(&mut harness, egui::Key::L);
+    key(&mut harness, egui::Key::F2);
     click(&mut harness, "Begin: Memory");
     // The same model: another world of it.
     until(&mut harness, "the lesson's wave", |s| {
@@ -216,7 +216,7 @@ fn a_lesson_left_in_the_middle_goes_on_there() {
     let s = state(&mut harness);
     assert_eq!(s.prefs.settings.guidance.strength, 0.35);
     assert_eq!(s.prefs.spec.closed_form, None);
-    key(&mut harness, egui::Key::L);
+    key(&mut harness, egui::Key::F2);
     click(&mut harness, "Go on: Memory");
     harness.get_by_label("One frame more");
     assert_eq!(state(&mut harness).prefs.settings.guidance.history, 0);
@@ -266,7 +266,7 @@ fn lessons_of_a_folder_and_their_faults_are_listed() {
         return;
     };
     state(&mut harness).lessons_given = Some(folder.path().to_owned());
-    key(&mut harness, egui::Key::L);
+    key(&mut harness, egui::Key::F2);
     harness.run_steps(3);
     harness.get_by_label("Begin: Mine");
     harness.get_by_label_contains("bad.toml");
@@ -288,7 +288,7 @@ fn the_list_and_a_step() {
     let Some((mut harness, _)) = setup.open() else {
         return;
     };
-    key(&mut harness, egui::Key::L);
+    key(&mut harness, egui::Key::F2);
     harness.run_steps(3);
     harness.snapshot_options("lessons_list", &window());
     click(&mut harness, "Begin: When the picture lies");

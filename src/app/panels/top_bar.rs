@@ -69,7 +69,7 @@ pub fn show(ui: &mut Ui, state: &mut State) {
             );
             state.marks.set("lessons", lessons.rect);
             if lessons
-                .on_hover_text("Guided tours: what guidance does, step by step (L)")
+                .on_hover_text("Guided tours: what guidance does, step by step (F2)")
                 .clicked()
             {
                 state.lessons.list_open = !state.lessons.list_open;

@@ -1,0 +1,248 @@
+//! One frame of several tiles at once.
+//!
+//! Rows of a batch share the noise levels; each has its own strength, history length and interval of guidance. The image
+//! model sees all rows together. The discriminator is conditioned once for each history length, and judges the rows that
+//! look at so much of the past.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use burn::tensor::{Tensor, TensorData};
+
+use crate::diffusion::sampler::{Sampler, StepContext};
+use crate::diffusion::{Conditioned, Context, Judgement, to_vec};
+use crate::error::Result;
+use crate::random::{NoiseKey, Stream};
+
+use super::super::engine::{Engine, HISTORY};
+use super::super::settings::{
+    DiscriminatorKind, GuidanceSettings, SamplerSettings, Settings, Start,
+};
+
+/// A row: one frame of one rollout.
+pub(in super::super) struct Row<'a> {
+    /// Whose frame it is, for the caller.
+    pub tag: usize,
+    /// Last frames, newest first, physical units.
+    pub history: &'a VecDeque<Arc<[f32]>>,
+    /// Member whose noise it draws.
+    pub member: u32,
+    /// Its settings.
+    pub settings: &'a Settings,
+    /// What the discriminator is told.
+    pub context: Context,
+}
+
+/// What the rows of a batch have in common.
+pub(in super::super) fn together(a: &Settings, b: &Settings) -> bool {
+    a.sampler == b.sampler && a.guidance.discriminator == b.guidance.discriminator
+}
+
+/// A frame of all rows on its way.
+pub(in super::super) struct Batch {
+    sampler: Sampler,
+    tags: Vec<usize>,
+    members: Vec<u32>,
+    strengths: Vec<f32>,
+    /// Form of the guidance; it acts at all levels here, the judge knows the intervals.
+    guidance: GuidanceSettings,
+    judge: Option<Judge>,
+    seed: u64,
+    frame: usize,
+}
+
+impl Batch {
+    /// Begins frame number `frame` of rows that go [`together`].
+    ///
+    /// # Errors
+    /// A discriminator that the model does not have.
+    pub fn begin(engine: &Engine, mut rows: Vec<Row<'_>>, seed: u64, frame: usize) -> Result<Self> {
+        // Rows with the same context lie side by side.
+        rows.sort_by_key(|r| r.context.m);
+        let cells = engine.cells();
+        let mut history = Vec::with_capacity(rows.len() * HISTORY * cells);
+        for row in &rows {
+            for past in 0..HISTORY {
+                match row.history.get(past) {
+                    Some(frame) => engine.normaliser.normalise(frame, &mut history),
+                    None => history.extend(std::iter::repeat_n(0.0, cells)),
+                }
+            }
+        }
+        let history = engine.tensor(history, rows.len(), HISTORY);
+        let settings = rows.first().map(|r| r.settings.clone()).unwrap_or_default();
+        let strengths: Vec<f32> = rows.iter().map(|r| r.settings.guidance.strength).collect();
+        let judge = match strengths.iter().any(|s| *s != 0.0) {
+            true => Some(Judge::new(
+                engine,
+                settings.guidance.discriminator,
+                &rows,
+                &history,
+            )?),
+            false => None,
+        };
+        let members: Vec<u32> = rows.iter().map(|r| r.member).collect();
+        let noise = noise(engine, &members, seed, frame, 0);
+        Ok(Self {
+            sampler: begin(&settings.sampler, noise, &history),
+            tags: rows.iter().map(|r| r.tag).collect(),
+            members,
+            strengths,
+            guidance: GuidanceSettings {
+                sigma_lo: 0.0,
+                sigma_hi: f32::MAX,
+                ..settings.guidance
+            },
+            judge,
+            seed,
+            frame,
+        })
+    }
+
+    /// Steps done and their number.
+    pub fn progress(&self) -> (usize, usize) {
+        self.sampler.progress()
+    }
+
+    /// Whether all steps are done.
+    pub fn is_done(&self) -> bool {
+        self.sampler.is_done()
+    }
+
+    /// One solver step of all rows.
+    pub fn step(&mut self, engine: &Engine) {
+        let (members, seed, frame) = (&self.members, self.seed, self.frame);
+        let noise = |i: usize| noise(engine, members, seed, frame, i as u16 + 1);
+        self.sampler.step(&StepContext {
+            denoiser: &engine.denoiser,
+            discriminator: self.judge.as_ref().map(|j| j as &dyn Conditioned),
+            guidance: &self.guidance,
+            strengths: &self.strengths,
+            noise: &noise,
+        });
+    }
+
+    /// The frames, physical units, each with its tag.
+    pub fn finish(self, engine: &Engine) -> Vec<(usize, Arc<[f32]>)> {
+        let values = to_vec(self.sampler.state().clone());
+        let frames = values.chunks_exact(engine.cells());
+        self.tags
+            .into_iter()
+            .zip(frames)
+            .map(|(tag, frame)| (tag, engine.normaliser.physical(frame).0.into()))
+            .collect()
+    }
+}
+
+fn begin(settings: &SamplerSettings, noise: Tensor<4>, history: &Tensor<4>) -> Sampler {
+    let warm = match settings.start {
+        Start::Noise => None,
+        Start::Warm { sigma } => Some((history.clone().narrow(1, 0, 1), sigma)),
+    };
+    Sampler::new(settings, noise, warm)
+}
+
+/// The noise of one step, the one that the lanes of a rollout draw for the same member.
+fn noise(engine: &Engine, members: &[u32], seed: u64, frame: usize, step: u16) -> Tensor<4> {
+    let cells = engine.cells();
+    let mut values = Vec::with_capacity(members.len() * cells);
+    let mut known: Option<(u32, usize)> = None;
+    for member in members {
+        match known {
+            // Linked tiles draw the same noise.
+            Some((m, at)) if m == *member => values.extend_from_within(at..at + cells),
+            _ => {
+                known = Some((*member, values.len()));
+                let key = NoiseKey {
+                    seed,
+                    stream: Stream::Sampler,
+                    member: *member,
+                    frame: frame as u32,
+                    step,
+                };
+                values.extend(key.normal_f32(cells));
+            }
+        }
+    }
+    engine.tensor(values, members.len(), 1)
+}
+
+/// The discriminator for rows with several contexts.
+struct Judge {
+    /// Number of rows and the discriminator that has seen their history.
+    groups: Vec<(usize, Box<dyn Conditioned>)>,
+    /// Interval of each row, noise levels.
+    intervals: Vec<(f64, f64)>,
+}
+
+impl Judge {
+    fn new(
+        engine: &Engine,
+        kind: DiscriminatorKind,
+        rows: &[Row<'_>],
+        history: &Tensor<4>,
+    ) -> Result<Self> {
+        let discriminator = engine.discriminator(kind)?;
+        let mut groups = Vec::new();
+        let mut at = 0;
+        for group in rows.chunk_by(|a, b| a.context == b.context) {
+            let seen = history.clone().narrow(0, at, group.len());
+            at += group.len();
+            let context = group.first().map(|r| r.context).unwrap_or_default();
+            groups.push((group.len(), discriminator.condition(&seen, context)));
+        }
+        let interval = |row: &Row<'_>| {
+            let g = &row.settings.guidance;
+            (f64::from(g.sigma_lo), f64::from(g.sigma_hi))
+        };
+        Ok(Self {
+            groups,
+            intervals: rows.iter().map(interval).collect(),
+        })
+    }
+
+    fn judge_all(&self, x: &Tensor<4>, sigma: f64, denoised: &Tensor<4>) -> Judgement {
+        if let [(_, only)] = self.groups.as_slice() {
+            return only.judge(x, sigma, denoised);
+        }
+        let mut at = 0;
+        let (mut logit, mut shift, mut correction) = (Vec::new(), Vec::new(), Vec::new());
+        for (rows, group) in &self.groups {
+            let part = |t: &Tensor<4>| t.clone().narrow(0, at, *rows);
+            let said = group.judge(&part(x), sigma, &part(denoised));
+            at += rows;
+            logit.push(said.logit);
+            shift.push(said.shift);
+            correction.extend(said.correction);
+        }
+        Judgement {
+            logit: Tensor::cat(logit, 0),
+            shift: Tensor::cat(shift, 0),
+            // All groups are of one discriminator: all have it, or none.
+            correction: (!correction.is_empty()).then(|| Tensor::cat(correction, 0)),
+        }
+    }
+}
+
+impl Conditioned for Judge {
+    fn judge(&self, x: &Tensor<4>, sigma: f64, denoised: &Tensor<4>) -> Judgement {
+        let said = self.judge_all(x, sigma, denoised);
+        let inside = |&(lo, hi): &(f64, f64)| (lo..=hi).contains(&sigma);
+        if self.intervals.iter().all(inside) {
+            return said;
+        }
+        let weights: Vec<f32> = self
+            .intervals
+            .iter()
+            .map(|i| f32::from(u8::from(inside(i))))
+            .collect();
+        let rows = weights.len();
+        let data = TensorData::new(weights, [rows, 1, 1, 1]);
+        let weights = Tensor::<4>::from_data(data, &x.device());
+        Judgement {
+            logit: said.logit,
+            shift: said.shift * weights.clone(),
+            correction: said.correction.map(|c| c * weights),
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! What runs beside the rollout on screen, with the shipped models: the wall of linked rollouts.
+
+// Helpers outside of a #[test] function may unwrap here too.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use eddyscope::device::DeviceRequest;
+use eddyscope::rollout::protocol::Command;
+use eddyscope::rollout::settings::{LaneKind, RolloutSpec, Settings};
+use eddyscope::rollout::wall::{self, Wall, WallCommand, WallPlan, WallState};
+use eddyscope::rollout::worker::{Worker, WorkerOptions};
+
+fn settings(change: impl FnOnce(&mut Settings)) -> Settings {
+    let mut s = Settings::default();
+    // Few steps: these tests ask which frames come out, not how good they are.
+    s.sampler.steps = 4;
+    change(&mut s);
+    s
+}
+
+fn open() -> Wall {
+    wall::spawn(None, DeviceRequest::Cpu, Arc::new(|| {}))
+}
+
+fn until(wall: &Wall, done: impl Fn(&WallState) -> bool) -> WallState {
+    let began = Instant::now();
+    loop {
+        let state = wall.value();
+        if done(&state) {
+            return state;
+        }
+        assert!(
+            began.elapsed() < Duration::from_secs(120),
+            "waited too long: {} {:?}",
+            state.activity,
+            state.error
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn plan(number: u64, spec: &RolloutSpec, tiles: &[Settings]) -> WallCommand {
+    WallCommand::Plan(Box::new(WallPlan {
+        number,
+        spec: spec.clone(),
+        tiles: tiles.to_vec(),
+    }))
+}
+
+/// The guided lane of a rollout of its own, member 0.
+fn main_lane(spec: &RolloutSpec, settings: Settings, frames: usize) -> Vec<Arc<[f32]>> {
+    let options = WorkerOptions {
+        device: DeviceRequest::Cpu,
+        ..WorkerOptions::default()
+    };
+    let worker = Worker::spawn(options, settings, spec.clone(), Arc::new(|| {}));
+    assert!(worker.send(Command::Step(frames)));
+    let began = Instant::now();
+    while worker.archive().frames.len() < 4 + frames {
+        assert!(began.elapsed() < Duration::from_secs(120));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let frames = worker.archive().frames;
+    let guided = |f: &Arc<_>| -> Arc<[f32]> {
+        let frame: &eddyscope::rollout::frame::FrameSet = f;
+        let lane = frame.lanes[LaneKind::Guided.index()].as_ref().unwrap();
+        lane.members[0].clone()
+    };
+    frames.iter().map(guided).collect()
+}
+
+/// A tile taken as the main lane gives the frames that the wall showed, bit for bit on the CPU: whatever else was in the
+/// batch, with another history length, another interval or another number of steps beside it.
+#[test]
+fn a_tile_is_what_the_main_lane_makes() {
+    let spec = RolloutSpec {
+        seed: 5,
+        members: 2,
+        ..RolloutSpec::default()
+    };
+    let tiles = [
+        settings(|_| ()),
+        settings(|s| s.guidance.strength = 0.0),
+        settings(|s| s.guidance.history = 1),
+        settings(|s| (s.guidance.sigma_lo, s.guidance.sigma_hi) = (0.05, 20.0)),
+        settings(|s| s.sampler.steps = 6),
+        settings(|s| s.guidance.strength = 0.4),
+    ];
+    let wall = open();
+    assert!(wall.send(plan(1, &spec, &tiles)) && wall.send(WallCommand::Step(2)));
+    let state = until(&wall, |s| s.generated() == 2 && !s.running);
+    assert_eq!((state.plan, state.batches, state.start_frames), (1, 2, 4));
+    assert!(state.error.is_none());
+    for (i, tile) in tiles.iter().enumerate() {
+        let lane = main_lane(&spec, tile.clone(), 2);
+        for (f, frame) in state.frames.iter().enumerate() {
+            assert_eq!(frame.index, f);
+            let values = frame.tiles[i].as_ref().unwrap();
+            assert_eq!(*values, lane[f], "tile {i}, frame {f}");
+        }
+    }
+    let newest = state.frames.last().unwrap();
+    assert_ne!(newest.tiles[0], newest.tiles[2]);
+    assert_ne!(newest.tiles[0], newest.tiles[3]);
+    assert_eq!(state.tiles[0].frames, 2);
+    assert!(state.tiles[0].dynamics_skill > state.tiles[1].dynamics_skill);
+}
+
+#[test]
+fn a_tile_that_blows_up_stops_alone_and_a_new_plan_begins_anew() {
+    let spec = RolloutSpec::default();
+    let wild = settings(|s| s.guidance.strength = 40.0);
+    let wall = open();
+    assert!(wall.send(plan(7, &spec, &[settings(|_| ()), wild])));
+    assert!(wall.send(WallCommand::Run));
+    let state = until(&wall, |s| s.stopped.iter().any(Option::is_some));
+    assert!(state.stopped[0].is_none());
+    let stopped = state.stopped[1].clone().unwrap();
+    assert!(stopped.frame < 40 && !stopped.what.is_empty());
+    // The other goes on; the stopped one has no further frame.
+    let state = until(&wall, |s| s.last() > stopped.frame);
+    let newest = state.frames.last().unwrap();
+    assert!(newest.tiles[0].is_some() && newest.tiles[1].is_none());
+    assert!(state.frame(stopped.frame).unwrap().tiles[1].is_some());
+
+    // A plan that cannot be is an error, and the thread lives on.
+    let mut bad = settings(|_| ());
+    bad.sampler.steps = 1;
+    assert!(wall.send(plan(8, &spec, &[bad])));
+    let state = until(&wall, |s| s.plan == 8 && s.error.is_some());
+    assert!(!state.running && state.frames.is_empty());
+    assert!(wall.send(plan(9, &spec, &[settings(|_| ())])) && wall.send(WallCommand::Step(1)));
+    let state = until(&wall, |s| s.plan == 9 && s.generated() == 1 && !s.running);
+    assert!(state.error.is_none());
+
+    // Cancel: it ends within a solver step, not after its frames.
+    assert!(wall.send(WallCommand::Run));
+    until(&wall, |s| s.running && s.step.0 > 0);
+    let began = Instant::now();
+    wall.stop();
+    assert!(began.elapsed() < Duration::from_secs(10));
+}
