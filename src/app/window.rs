@@ -10,7 +10,7 @@ use crate::error::UserError;
 use super::actions;
 use super::edit;
 use super::lessons;
-use super::panels::{controls, help, model_menu, rain_dialog, status, top_bar};
+use super::panels::{controls, help, model_menu, rain_dialog, status, timeline, top_bar};
 use super::playback::BASE_RATE;
 use super::prefs;
 use super::presenter;

@@ -137,6 +137,7 @@ fn ask(ctx: &egui::Context, state: &mut State) {
     let options = AsideOptions {
         model: state.prefs.model.clone(),
         device: state.device,
+        closed_form: state.prefs.spec.closed_form.clone(),
     };
     let now = now.to_vec();
     let edit = &mut state.edit;

@@ -109,7 +109,7 @@ fn title(ui: &Ui, rect: Rect, name: &str, color: Color32, about: &str) {
 fn compared_title(ui: &Ui, state: &State, rect: Rect) {
     let kind = state.tree.compared_lane;
     let Some(id) = state.compared() else { return };
-    let made = state.beside().map(|f| words::made_by(kind, f));
+    let made = state.beside().map(|f| state.made_by(kind, f));
     let about = format!("{} · {}", words::lane(kind), made.unwrap_or_default());
     let color = palette(ui).lane(kind);
     title(ui, rect, state.branch_name(id), color, &about);

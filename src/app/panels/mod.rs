@@ -1,7 +1,7 @@
 //! The panels of the window, one file each.
 
 pub mod branches;
-mod color_bar;
+pub mod color_bar;
 mod compare;
 pub mod controls;
 pub mod diagnostics;

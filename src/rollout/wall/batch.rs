@@ -114,7 +114,7 @@ impl Batch {
         let (members, seed, frame) = (&self.members, self.seed, self.frame);
         let noise = |i: usize| noise(engine, members, seed, frame, i as u16 + 1);
         self.sampler.step(&StepContext {
-            denoiser: &engine.denoiser,
+            denoiser: engine.denoiser.as_ref(),
             discriminator: self.judge.as_ref().map(|j| j as &dyn Conditioned),
             guidance: &self.guidance,
             strengths: &self.strengths,

@@ -352,6 +352,7 @@ impl Run {
                 context: Context {
                     m: self.lanes.history_length(settings.guidance.history),
                     season,
+                    belief: settings.guidance.belief,
                 },
             };
             let fits = |group: &&mut Vec<Row<'_>>| {
