@@ -177,7 +177,7 @@ fn tree_keys(ctx: &egui::Context, state: &mut State) {
     if pressed(Key::O) {
         state.play.loop_to(shown, first);
     }
-    if pressed(Key::F2) {
+    if pressed(Key::L) {
         state.toggle_loop();
     }
 }
