@@ -142,3 +142,51 @@ fn a_tile_that_blows_up_stops_alone_and_a_new_plan_begins_anew() {
     wall.stop();
     assert!(began.elapsed() < Duration::from_secs(10));
 }
+
+/// The twin begins at the frame, its unforced run is the solver's answer, and its forced runs part from it and from each
+/// other; another seed is another weather.
+#[test]
+fn the_twin_is_the_solver_from_a_frame() {
+    use eddyscope::rollout::twin::{self, FORCED, FlowStart, TwinCommand};
+    let params = eddyscope::sim::Params::preset("vorticity-64").unwrap();
+    let mut solver = eddyscope::sim::Solver::new(&params).unwrap();
+    let mut start = solver.random_state(3, 0);
+    for _ in 0..40 {
+        solver.step(&mut start, 3, 0);
+    }
+    let field: Arc<[f32]> = solver.field(&start).into();
+    let run = |seed: u64| {
+        let twin = twin::spawn(None, Arc::new(|| {}));
+        let start = FlowStart {
+            number: seed,
+            field: Arc::clone(&field),
+            seed,
+        };
+        assert!(twin.send(TwinCommand::Flow(Box::new(start))));
+        assert!(twin.send(TwinCommand::Until(2)));
+        let began = Instant::now();
+        loop {
+            let value = twin.value();
+            if let Some(flow) = value.flow.filter(|f| f.frames() == 2) {
+                assert_eq!(value.number, seed);
+                return flow;
+            }
+            assert!(
+                began.elapsed() < Duration::from_secs(120),
+                "{:?}",
+                value.error
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    let flow = run(8);
+    assert_eq!(flow.forced[1].len(), FORCED);
+    let close = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-4);
+    assert!(close(&flow.unforced[0], &field));
+    assert!(close(&flow.unforced[1], &solver.unforced_frame(&field)));
+    assert!(!close(&flow.forced[1][0], &flow.unforced[1]));
+    assert!(!close(&flow.forced[2][0], &flow.forced[2][1]));
+    let other = run(9);
+    assert_eq!(other.unforced, flow.unforced);
+    assert_ne!(other.forced[1][0], flow.forced[1][0]);
+}

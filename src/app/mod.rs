@@ -13,6 +13,7 @@
 //! | `edit` | stage: the last frames changed by hand |
 //! | `microscope` | stage: one frame's denoising, step by step |
 //! | `wall` | the lambda wall: linked rollouts, and the map of what was explored |
+//! | `twin` | what the real world would have done from a frame of the model |
 //! | `tile` | a picture of a stage: field, lines, pointer |
 //! | `world` | the model in use: switching it, how its values become colours |
 //! | `playback` | which frame is shown |
@@ -55,6 +56,7 @@ mod state;
 pub(crate) mod theme;
 mod tile;
 mod tree;
+pub mod twin;
 mod undo;
 pub mod wall;
 mod widgets;

@@ -7,6 +7,7 @@ use super::microscope;
 use super::panels::{diagnostics, timeline, viewport};
 use super::state::State;
 use super::theme::{GRID, palette};
+use super::twin;
 use super::wall;
 use super::widgets::segmented_of_width;
 
@@ -25,6 +26,8 @@ pub enum Stage {
     Edit,
     /// Linked rollouts with one setting varied.
     Wall,
+    /// What the real world would have done from a frame of the model.
+    Twin,
 }
 
 impl Stage {
@@ -45,6 +48,11 @@ impl Stage {
             Self::Wall,
             "Wall",
             "Up to 16 rollouts from the same start and noise, with one setting varied. The lanes are paused meanwhile.",
+        ),
+        (
+            Self::Twin,
+            "Twin",
+            "What the real world would have done from a frame of the model: the solver beside it, or the nearest recorded days",
         ),
     ];
 }
@@ -74,6 +82,7 @@ pub fn show(ui: &mut Ui, state: &mut State) {
         Stage::Microscope => microscope::show(ui, state),
         Stage::Edit => edit::show(ui, state),
         Stage::Wall => wall::show(ui, state),
+        Stage::Twin => twin::show(ui, state),
     });
 }
 
@@ -81,6 +90,7 @@ pub fn show(ui: &mut Ui, state: &mut State) {
 pub fn side(ui: &mut Ui, state: &mut State) {
     match state.stage {
         Stage::Wall if state.wall.is_open() => wall::side(ui, state),
+        Stage::Twin => twin::side(ui, state),
         _ => diagnostics::show(ui, state),
     }
 }

@@ -28,6 +28,7 @@ use super::series::Series;
 use super::source::{Launch, RolloutSource, Start};
 use super::stage::Stage;
 use super::tree::Tree;
+use super::twin::TwinStage;
 use super::undo::Undo;
 use super::wall::WallStage;
 
@@ -75,6 +76,8 @@ pub struct State {
     pub edit: Editor,
     /// Asks for another frame of the window: for threads beside the worker.
     pub wake: Wake,
+    /// The live truth twin.
+    pub twin: TwinStage,
     /// The wall of linked rollouts.
     pub wall: WallStage,
     /// Which frame is shown.
@@ -158,6 +161,7 @@ impl State {
             microscope: Microscope::default(),
             edit: Editor::default(),
             wake: Arc::new(|| {}),
+            twin: TwinStage::default(),
             wall: WallStage::default(),
             play,
             ran: false,

@@ -18,6 +18,9 @@ use super::words;
 /// First place on the screen (see [`paint::field`]) of the wall's tiles.
 pub const WALL_SLOT: usize = 64;
 
+/// First place of the twin's pictures.
+pub const TWIN_SLOT: usize = 96;
+
 /// The cell under the pointer, and the slot of its tile.
 pub type Hover = Option<(usize, usize, usize)>;
 

@@ -66,6 +66,7 @@ impl EddyApp {
             ctx.request_repaint_after(Duration::from_secs_f32(wait.min(0.1)));
         }
         super::wall::update(&ctx, state);
+        super::twin::update(state);
         state.poll_files(&ctx);
         let dropped = dropped(&ctx);
         let drawing = dropped.first().filter(|_| edit::takes(state, &dropped));

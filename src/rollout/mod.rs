@@ -24,6 +24,7 @@ mod spill_file;
 mod spill_format;
 pub mod suggested;
 mod truth;
+pub mod twin;
 pub mod wall;
 pub mod worker;
 pub mod world;

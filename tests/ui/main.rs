@@ -9,6 +9,7 @@ mod micro;
 #[path = "../support/mod.rs"]
 mod support;
 mod tree;
+mod twin;
 mod wall;
 
 use std::sync::{Arc, Mutex};
