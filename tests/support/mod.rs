@@ -165,7 +165,7 @@ impl RolloutSource for Synthetic {
 impl Synthetic {
     /// As the worker does; the new branch gets three frames of its own at once, drawn by its settings.
     fn branch(&mut self, at: usize, name: Option<String>) {
-        let parent = self.archive.active;
+        let owner = self.archive.owner(self.archive.active, at);
         let id = self
             .archive
             .branches
@@ -180,7 +180,7 @@ impl Synthetic {
         self.archive.branches.push(Branch {
             id,
             name: name.unwrap_or_else(|| Branch::default_name(id)),
-            parent: Some(parent),
+            parent: Some(owner),
             fork: at,
             ..Branch::main(Arc::new(self.settings.clone()))
         });

@@ -32,7 +32,7 @@ fn branch_at(harness: &mut Window<'_>, frame: usize, key_of_strength: egui::Key)
 
 #[test]
 fn a_branch_begins_in_the_past_and_both_can_be_gone_on_with() {
-    let Some((mut harness, commands)) = open(40) else {
+    let Some((mut harness, commands)) = open(24) else {
         return;
     };
     assert!(
@@ -40,16 +40,16 @@ fn a_branch_begins_in_the_past_and_both_can_be_gone_on_with() {
             .query_by_label_contains("Branch from here")
             .is_none()
     );
-    branch_at(&mut harness, 20, egui::Key::Num0);
+    branch_at(&mut harness, 12, egui::Key::Num0);
     let heard = commands.lock().unwrap().clone();
     assert!(
         heard
             .iter()
-            .any(|c| matches!(c, Command::Branch { at: 20, .. }))
+            .any(|c| matches!(c, Command::Branch { at: 12, .. }))
     );
     assert!(matches!(heard.last(), Some(Command::Run)), "{heard:?}");
     let s = state(&mut harness);
-    assert_eq!((s.archive.active, s.last()), (1, 23));
+    assert_eq!((s.archive.active, s.last()), (1, 15));
     assert!(s.play.at_end() && s.play.playing);
     assert_eq!(s.branch_words(1), "λ 0.00");
     // Nothing is offered at the newest frame.
@@ -64,7 +64,7 @@ fn a_branch_begins_in_the_past_and_both_can_be_gone_on_with() {
     harness.run_steps(3);
     assert_eq!(strength(&mut harness), 1.0);
     let s = state(&mut harness);
-    assert_eq!((s.archive.active, s.last()), (0, 39));
+    assert_eq!((s.archive.active, s.last()), (0, 23));
     assert!(!s.play.playing, "nothing is sampled until asked");
     assert!(s.undo.undoes().is_none_or(|what| what.starts_with("λ")));
 
