@@ -35,7 +35,8 @@
 //!
 //! A change begins here: another sampler in `diffusion::sampler`; another discriminator as an implementation of
 //! [`diffusion::Discriminate`] and a line in `rollout::engine`; another figure in `metrics`, then in
-//! `rollout::diagnostics` and `app::plots`; another control in `rollout::settings` and `app::panels`; another world with
+//! `rollout::diagnostics` (over time) or `rollout::figures` (in space, ensembles) and `app::plots`; another fault that is
+//! named as it happens in `rollout::signatures` and `app::plots::signs`; another control in `rollout::settings` and `app::panels`; another world with
 //! its own solver preset in `sim::params`, its training file under `models/` and a line in `model::shipped`.
 //!
 //! # Two worlds

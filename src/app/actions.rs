@@ -138,12 +138,14 @@ pub fn keyboard(ctx: &egui::Context, state: &mut State) {
         } else if state.help_open
             || state.files.save_open
             || state.files.model_open
+            || state.plots.save.is_open()
             || state.rain.is_open()
             || state.notices.list_open
         {
             state.help_open = false;
             state.files.save_open = false;
             state.files.model_open = false;
+            state.plots.save.close();
             state.rain.close();
             state.notices.list_open = false;
         } else {

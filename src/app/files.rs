@@ -19,6 +19,8 @@ pub enum Purpose {
     Picture,
     /// A model folder.
     Model,
+    /// Where to save a plot.
+    Plot,
 }
 
 /// Typed paths and dialogs in flight.
@@ -92,6 +94,17 @@ impl Files {
                 ),
                 Purpose::Model => {
                     pollster::block_on(dialog.set_title("Open a model folder").pick_folder())
+                }
+                Purpose::Plot => {
+                    if let Some(name) = name {
+                        dialog = dialog.set_file_name(name);
+                    }
+                    pollster::block_on(
+                        dialog
+                            .set_title("Save the plot")
+                            .add_filter("Picture or table", &["svg", "png", "csv"])
+                            .save_file(),
+                    )
                 }
                 Purpose::Picture => {
                     if let Some(name) = name {

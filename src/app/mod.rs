@@ -22,9 +22,10 @@
 //! | `panels` | top bar, controls, lanes, timeline, diagnostics, status, help |
 //! | `plots` | the charts and space-time diagrams of the diagnostics |
 //! | `paint`, `globe_lines` | from a rectangle to the field shader; lines on the globe |
-//! | `series` | time series beside the archive |
 //! | `lessons` | guided tours; where named controls lie on the screen |
 //! | `presenter` | the lanes alone, large, for a projector |
+//! | `series`, `trace` | time series beside the archive, drawn in constant time |
+//! | `spotlight` | which control to look at, with a ring around it |
 //! | `files`, `saving` | dialogs, typed paths, the picture as a file |
 //! | `rain_files` | a person's files of precipitation, before they are used |
 //! | `notices` | errors and news |
@@ -51,10 +52,12 @@ mod saving;
 mod series;
 mod smoke;
 mod source;
+mod spotlight;
 mod stage;
 mod state;
 pub(crate) mod theme;
 mod tile;
+mod trace;
 mod tree;
 pub mod twin;
 mod undo;

@@ -28,25 +28,34 @@ pub enum Tab {
     Dynamics,
     /// Time series of one cell.
     Probe,
-    /// Zonal means and percentiles of rain.
+    /// Spectrum and distribution; zonal means and percentiles of rain.
     Space,
+    /// Members against truth.
+    Ensemble,
+    /// Energy and enstrophy; rain's mean and wet share.
+    Budget,
 }
 
 impl Tab {
     /// Tabs of a model in a periodic box, left to right, with their names.
-    pub const FLAT: [(Self, &'static str); 5] = [
-        (Self::Time, "Time"),
-        (Self::Hovmoeller, "Hovmöller"),
-        (Self::Discriminator, "D"),
-        (Self::Dynamics, "Dynamics"),
-        (Self::Probe, "Probe"),
-    ];
-    /// Tabs of rain on the globe.
-    pub const GLOBE: [(Self, &'static str); 5] = [
+    pub const FLAT: [(Self, &'static str); 8] = [
         (Self::Time, "Time"),
         (Self::Space, "Space"),
         (Self::Hovmoeller, "Hovmöller"),
         (Self::Discriminator, "D"),
+        (Self::Dynamics, "Dynamics"),
+        (Self::Ensemble, "Ensemble"),
+        (Self::Budget, "Budget"),
+        (Self::Probe, "Probe"),
+    ];
+    /// Tabs of rain on the globe.
+    pub const GLOBE: [(Self, &'static str); 7] = [
+        (Self::Time, "Time"),
+        (Self::Space, "Space"),
+        (Self::Hovmoeller, "Hovmöller"),
+        (Self::Discriminator, "D"),
+        (Self::Ensemble, "Ensemble"),
+        (Self::Budget, "Budget"),
         (Self::Probe, "Probe"),
     ];
 }

@@ -138,11 +138,13 @@ impl State {
             Some((Purpose::Start, path)) => self.start_from(ctx, vec![path]),
             Some((Purpose::Model, path)) => self.files.model_path = path.display().to_string(),
             Some((Purpose::Picture, path)) => self.files.picture_path = path.display().to_string(),
+            Some((Purpose::Plot, path)) => self.plots.save.path = path.display().to_string(),
             None => {}
         }
         match self.files.poll_written() {
             Some(Ok(path)) => {
                 self.files.save_open = false;
+                self.plots.save.close();
                 self.notices.news(format!("Saved {}", path.display()));
             }
             Some(Err(error)) => self.notices.warn(error),

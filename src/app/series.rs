@@ -5,21 +5,40 @@ use std::sync::Arc;
 use crate::rollout::frame::FrameSet;
 use crate::rollout::protocol::Archive;
 
+use super::trace::Trace;
 use super::words;
 
 /// Points `[time, value]` of one lane.
 #[derive(Debug, Clone, Default)]
 pub struct LaneSeries {
     /// Spatial standard deviation.
-    pub std: Vec<[f64; 2]>,
+    pub std: Trace,
     /// Difference from the previous frame.
-    pub rmse: Vec<[f64; 2]>,
+    pub rmse: Trace,
     /// Dynamics skill of single steps.
-    pub skill: Vec<[f64; 2]>,
+    pub skill: Trace,
     /// Global mean of rain, mm/day.
-    pub global_mean: Vec<[f64; 2]>,
+    pub global_mean: Trace,
+    /// Its change from the day before.
+    pub global_mean_change: Trace,
     /// Share of the area where it rains, percent.
-    pub wet: Vec<[f64; 2]>,
+    pub wet: Trace,
+    /// Kinetic energy per unit area.
+    pub energy: Trace,
+    /// Its change from the frame before.
+    pub energy_change: Trace,
+    /// Enstrophy per unit area.
+    pub enstrophy: Trace,
+    /// Its change from the frame before.
+    pub enstrophy_change: Trace,
+    /// Power at fine scales over truth's, as a factor.
+    pub fine: Trace,
+    /// Fair CRPS of the members.
+    pub crps: Trace,
+    /// Spread among the members.
+    pub spread: Trace,
+    /// Error of the members' mean.
+    pub skill_of_mean: Trace,
 }
 
 /// Where settings changed in the rollout.
@@ -86,17 +105,36 @@ impl Series {
                 (&mut series.std, s.std),
                 (&mut series.rmse, s.rmse_to_previous),
                 (&mut series.skill, s.dynamics_skill),
+                (&mut series.fine, 10f64.powf(s.fine)),
+                (&mut series.crps, s.crps),
+                (&mut series.spread, s.spread),
+                (&mut series.skill_of_mean, s.skill),
             ] {
                 if value.is_finite() {
                     points.push([frame.time, value]);
                 }
+            }
+            for (points, changes, value) in [
+                (&mut series.energy, &mut series.energy_change, s.energy),
+                (
+                    &mut series.enstrophy,
+                    &mut series.enstrophy_change,
+                    s.enstrophy,
+                ),
+            ] {
+                with_change(points, changes, frame.time, value);
             }
         }
         for (series, lane) in self.lanes.iter_mut().zip(&frame.lanes) {
             let Some(rain) = lane.as_ref().and_then(|l| l.rain.as_ref()) else {
                 continue;
             };
-            series.global_mean.push([frame.time, rain.global_mean]);
+            with_change(
+                &mut series.global_mean,
+                &mut series.global_mean_change,
+                frame.time,
+                rain.global_mean,
+            );
             series.wet.push([frame.time, 100.0 * rain.wet_fraction]);
         }
         if let Some(before) = self.read.last()
@@ -116,6 +154,17 @@ impl Series {
     }
 }
 
+/// A value, and its change from the last one.
+fn with_change(points: &mut Trace, changes: &mut Trace, time: f64, value: f64) {
+    if !value.is_finite() {
+        return;
+    }
+    if let Some([_, last]) = points.last().filter(|p| p[1].is_finite()) {
+        changes.push([time, value - last]);
+    }
+    points.push([time, value]);
+}
+
 impl LaneSeries {
     /// A lane that is off: its lines end here, and begin anew when it is on again.
     fn interrupt(&mut self, time: f64) {
@@ -124,7 +173,16 @@ impl LaneSeries {
             &mut self.rmse,
             &mut self.skill,
             &mut self.global_mean,
+            &mut self.global_mean_change,
             &mut self.wet,
+            &mut self.energy,
+            &mut self.energy_change,
+            &mut self.enstrophy,
+            &mut self.enstrophy_change,
+            &mut self.fine,
+            &mut self.crps,
+            &mut self.spread,
+            &mut self.skill_of_mean,
         ] {
             if points.last().is_some_and(|p| p[1].is_finite()) {
                 points.push([time, f64::NAN]);

@@ -20,6 +20,8 @@ pub trait RolloutSource: Send {
     fn poll_event(&mut self) -> Option<Event>;
     /// Whether it still works.
     fn is_alive(&self) -> bool;
+    /// Whether to ask the discriminator of pairs of truth's frames, for its reliability.
+    fn watch_pairs(&mut self, _on: bool) {}
 }
 
 impl RolloutSource for Worker {
@@ -51,6 +53,10 @@ impl RolloutSource for Worker {
 
     fn is_alive(&self) -> bool {
         Worker::is_alive(self)
+    }
+
+    fn watch_pairs(&mut self, on: bool) {
+        Worker::watch_pairs(self, on);
     }
 }
 

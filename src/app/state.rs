@@ -97,6 +97,10 @@ pub struct State {
     pub acf_of: super::plots::rain_time::Of,
     /// Member shown.
     pub member: usize,
+    /// The control to look at.
+    pub spotlight: super::spotlight::Spotlight,
+    /// What the tabs of the diagnostics show.
+    pub plots: super::plots::PlotState,
     /// Time series.
     pub series: Series,
     /// Errors and news.
@@ -172,6 +176,8 @@ impl State {
             pin: None,
             acf_of: Default::default(),
             member: 0,
+            spotlight: Default::default(),
+            plots: Default::default(),
             series: Series::default(),
             notices: Notices::default(),
             files,

@@ -12,6 +12,7 @@ use super::edit;
 use super::lessons;
 use super::panels::{controls, help, model_menu, rain_dialog, status, timeline, top_bar};
 use super::playback::BASE_RATE;
+use super::plots;
 use super::prefs;
 use super::presenter;
 use super::saving;
@@ -145,6 +146,7 @@ impl EddyApp {
         lessons::panel::list(&ctx, state);
         help::sheet(&ctx, state);
         saving::window(&ctx, state);
+        plots::save::window(&ctx, state);
         model_menu::window(&ctx, state);
         rain_dialog::window(&ctx, state);
         state.notices.list(&ctx);

@@ -106,6 +106,7 @@ impl Plan {
             reading: self.reading.clone(),
             start_date: None,
             closed_form: None,
+            one_start: false,
         }
     }
 

@@ -29,13 +29,28 @@ struct Contribution {
 #[derive(Debug, Clone, Default)]
 pub struct LaneStream {
     recent: VecDeque<Vec<Arc<[f32]>>>,
-    contributions: Vec<Contribution>,
+    /// Sums up to and with each frame: the figures cost the same however long the run is, and going back is exact.
+    totals: Vec<Contribution>,
+}
+
+impl Contribution {
+    fn add(&mut self, c: &Self) {
+        self.cells += c.cells;
+        self.square += c.square;
+        self.change += c.change;
+        self.dynamics.merge(&c.dynamics);
+        for j in 0..=MAX_LAG {
+            self.cross[j] += c.cross[j];
+            self.early[j] += c.early[j];
+            self.late[j] += c.late[j];
+        }
+    }
 }
 
 impl LaneStream {
     /// Whether no generated frame has entered.
     pub fn is_empty(&self) -> bool {
-        self.contributions.is_empty()
+        self.totals.is_empty()
     }
 
     /// Takes a start frame: history only.
@@ -71,7 +86,7 @@ impl LaneStream {
         }
         self.remember(members);
         // Lags count within the generated frames only: the start is truth's.
-        let generated = self.contributions.len() + 1;
+        let generated = self.totals.len() + 1;
         for lag in 0..=MAX_LAG.min(generated - 1) {
             if let Some(old) = self.recent.get(lag) {
                 for (x, y) in members.iter().zip(old) {
@@ -81,7 +96,7 @@ impl LaneStream {
                 }
             }
         }
-        self.contributions.push(c);
+        self.add(&c);
         let mean = sum / c.cells;
         LaneStats {
             mean,
@@ -92,34 +107,36 @@ impl LaneStream {
                 f64::NAN
             },
             dynamics_skill: c.dynamics.skill().unwrap_or(f64::NAN),
+            ..LaneStats::UNKNOWN
         }
     }
 
     /// Adds another stream's sums, as of another run under the same law.
     pub fn join(&mut self, other: &Self) {
-        self.contributions.extend_from_slice(&other.contributions);
+        let before = self.totals.last().copied().unwrap_or_default();
+        self.totals.extend(other.totals.iter().map(|t| {
+            let mut sum = before;
+            sum.add(t);
+            sum
+        }));
+    }
+
+    fn add(&mut self, c: &Contribution) {
+        let mut sum = self.totals.last().copied().unwrap_or_default();
+        sum.add(c);
+        self.totals.push(sum);
     }
 
     /// Forgets the generated frames from number `generated` on; `recent` are the frames before it, newest first.
     pub fn truncate(&mut self, generated: usize, recent: VecDeque<Vec<Arc<[f32]>>>) {
-        self.contributions.truncate(generated);
+        self.totals.truncate(generated);
         self.recent = recent;
         self.recent.truncate(MAX_LAG + 1);
     }
 
     /// The figures so far; `data_std` is the data's standard deviation in physical units.
     pub fn figures(&self, data_std: f64) -> LaneDiagnostics {
-        let mut t = Contribution::default();
-        for c in &self.contributions {
-            t.cells += c.cells;
-            t.square += c.square;
-            t.dynamics.merge(&c.dynamics);
-            for j in 0..=MAX_LAG {
-                t.cross[j] += c.cross[j];
-                t.early[j] += c.early[j];
-                t.late[j] += c.late[j];
-            }
-        }
+        let t = self.totals.last().copied().unwrap_or_default();
         LaneDiagnostics {
             acf: (0..=MAX_LAG)
                 .map(|j| t.cross[j] / (t.early[j] * t.late[j]).sqrt())
@@ -128,8 +145,8 @@ impl LaneStream {
             a: t.dynamics.a().unwrap_or(f64::NAN),
             residual: t.dynamics.residual().unwrap_or(f64::NAN) / data_std,
             std_ratio: (t.square / t.cells).sqrt() / data_std,
-            frames: self.contributions.len(),
-            rain: None,
+            frames: self.totals.len(),
+            ..LaneDiagnostics::default()
         }
     }
 }

@@ -26,6 +26,7 @@ use crate::sim;
 use super::climate::Climate;
 use super::protocol::{GlobeFacts, ModelFacts};
 use super::settings::{DiscriminatorKind, GuidanceSettings, RolloutSpec};
+use super::why::why;
 use super::world::{World, shipped_recording};
 
 /// Frames of history that the discriminators can look at: the last one and m <= 3 before it.
@@ -391,20 +392,25 @@ impl Engine {
             let world = card.closed_form.as_ref();
             world.map_or(1.5, |w| w.known().usable_strength)
         };
+        let suggested_strength = [
+            tt.map_or(1.0, |c| c.suggested_strength),
+            en.map_or(1.0, |c| c.suggested_strength),
+        ];
+        let usable_strength = [
+            tt.map_or_else(known, |c| c.usable_strength),
+            en.map_or(1.5, |c| c.usable_strength),
+        ];
+        let why =
+            |i: usize, family: &str| why(card, family, suggested_strength[i], usable_strength[i]);
         ModelFacts {
+            suggested_why: [why(0, "two-tower"), why(1, "encoder")],
+            suggested_strength,
+            usable_strength,
             name: card.name.clone(),
             quantity: card.quantity.clone(),
             units: card.units.clone(),
             shape: (ny, nx),
             frame_interval: self.frame_interval(),
-            suggested_strength: [
-                tt.map_or(1.0, |c| c.suggested_strength),
-                en.map_or(1.0, |c| c.suggested_strength),
-            ],
-            usable_strength: [
-                tt.map_or_else(known, |c| c.usable_strength),
-                en.map_or(1.5, |c| c.usable_strength),
-            ],
             video: self.video.is_some(),
             video_strength: card.video.as_ref().map_or_else(
                 || GuidanceSettings::default().video_strength,

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::settings::Settings;
+use super::signatures::Sign;
 use crate::data::Date;
+use crate::metrics::Reliability;
 
 /// D seen along the denoising of one frame (figure 2 of the paper), for one member.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +29,34 @@ pub struct LaneStats {
     pub rmse_to_previous: f64,
     /// Dynamics skill of this one step (metrics.md): `1 - <(x_{n+1} - G(x_n))^2> / <(x_{n+1} - x_n)^2>`; NaN for the first.
     pub dynamics_skill: f64,
+    /// Kinetic energy per unit area, box only.
+    pub energy: f64,
+    /// Enstrophy per unit area, box only.
+    pub enstrophy: f64,
+    /// Mean of log10(power / truth's) over the fine scales.
+    pub fine: f64,
+    /// Fair CRPS of the members against truth, physical units; NaN without an ensemble from one start.
+    pub crps: f64,
+    /// Root of the mean variance among members; NaN as `crps`.
+    pub spread: f64,
+    /// Rms error of the members' mean; NaN as `crps`.
+    pub skill: f64,
+}
+
+impl LaneStats {
+    /// Nothing is known.
+    pub const UNKNOWN: Self = Self {
+        mean: f64::NAN,
+        std: f64::NAN,
+        rmse_to_previous: f64::NAN,
+        dynamics_skill: f64::NAN,
+        energy: f64::NAN,
+        enstrophy: f64::NAN,
+        fine: f64::NAN,
+        crps: f64::NAN,
+        spread: f64::NAN,
+        skill: f64::NAN,
+    };
 }
 
 /// Figures read off one day of one lane on the globe (mean over members; means are area-weighted).
@@ -114,6 +144,63 @@ pub struct LaneDiagnostics {
     pub frames: usize,
     /// Figures of rain over the rollout so far, on the globe.
     pub rain: Option<Arc<RainFigures>>,
+    /// Spectrum and distribution of values.
+    pub space: Option<Arc<SpaceFigures>>,
+    /// The members against truth, where they are an ensemble from one start.
+    pub ensemble: Option<Arc<EnsembleFigures>>,
+    /// What goes wrong now, the gravest first.
+    pub signs: Vec<Sign>,
+    /// Truth lane only: what the discriminator says of pairs of frames, while it is asked.
+    pub pairs: Option<Arc<PairFigures>>,
+}
+
+/// Spectrum and distribution of values over a rollout so far.
+#[derive(Debug, Clone, Default)]
+pub struct SpaceFigures {
+    /// Mean power by wavenumber shell (zonal wavenumber on the globe), physical units squared, shell 0 first.
+    pub power: Vec<f64>,
+    /// Where 90 % of the lane's frames lie, lower edge; empty before two frames.
+    pub power_lo: Vec<f64>,
+    /// Upper edge.
+    pub power_hi: Vec<f64>,
+    /// Truth's, from the model's card; may be shorter.
+    pub truth: Vec<f64>,
+    /// Shells that count as fine.
+    pub fine: std::ops::Range<usize>,
+    /// Edges of the bins of the distribution: values in the box, log10 of mm/day on the globe.
+    pub edges: Vec<f64>,
+    /// Share of the cells in each bin, percent.
+    pub shares: Vec<f64>,
+    /// Where 90 % of the lane's frames lie, lower edge; empty before two frames.
+    pub shares_lo: Vec<f64>,
+    /// Upper edge.
+    pub shares_hi: Vec<f64>,
+}
+
+/// An ensemble held against truth, over a rollout so far.
+#[derive(Debug, Clone, Default)]
+pub struct EnsembleFigures {
+    /// Frames that entered.
+    pub frames: usize,
+    /// Mean fair CRPS, physical units.
+    pub crps: f64,
+    /// Root of the mean variance among members.
+    pub spread: f64,
+    /// Rms error of the members' mean.
+    pub skill: f64,
+    /// Spread-skill ratio with its correction for the number of members; 1 for a reliable ensemble.
+    pub ratio: f64,
+    /// Share of the cells in which truth has 0, 1, … members below it.
+    pub ranks: Vec<f64>,
+}
+
+/// What the discriminator says of pairs of frames: such as follow each other (out of the truth lane), and such as do not.
+#[derive(Debug, Clone, Default)]
+pub struct PairFigures {
+    /// Noise levels, normalised units, ascending.
+    pub sigmas: Vec<f64>,
+    /// Reliability diagram at each of them.
+    pub levels: Vec<Reliability>,
 }
 
 /// Figures of rain over a rollout so far, each to be held against [`crate::model::card::RainTruth`].

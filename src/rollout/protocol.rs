@@ -130,6 +130,8 @@ pub struct ModelFacts {
     pub suggested_strength: [f32; 2],
     /// The lambda above which rollouts blow up, by `DiscriminatorKind as usize`.
     pub usable_strength: [f32; 2],
+    /// Why it is suggested, a sentence for each discriminator.
+    pub suggested_why: [String; 2],
     /// Whether there is a video model.
     pub video: bool,
     /// Suggested strength of the guided video lane.

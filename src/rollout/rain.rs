@@ -181,6 +181,7 @@ impl RainLane {
             rmse_to_previous: change,
             // No solver that could say what should have followed.
             dynamics_skill: f64::NAN,
+            ..LaneStats::UNKNOWN
         };
         (stats, rain)
     }
@@ -242,6 +243,7 @@ impl RainLane {
                     capped: t.capped / (t.frames * cells),
                 })
             }),
+            ..LaneDiagnostics::default()
         }
     }
 }

@@ -5,15 +5,20 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::data::Date;
+use crate::error::Result;
 use crate::metrics::hovmoeller_row;
 
 use super::climate::Climate;
 use super::diagnostics::{LaneStream, MAX_LAG};
 use super::engine::Engine;
+use super::figures::{Frame, LaneFigures, Rewinding};
 use super::frame::{DenoisingTrace, FrameSet, LaneDiagnostics, LaneFrame, LaneStats};
+use super::lanes::Lanes;
+use super::pairs::Pairs;
 use super::rain::{RainLane, month0};
-use super::settings::{LANES, LaneKind};
+use super::settings::{LANES, LaneKind, Settings};
 use super::world::World;
+use super::yardstick::Yardstick;
 
 /// A frame whose std exceeds the data's by this factor has left the data: the rollout is blowing up. Truth's own frames
 /// stay below 1.4.
@@ -26,6 +31,13 @@ pub struct Recorder {
     /// Number of the first frame in each stream: a lane may be switched on late.
     begun: [usize; LANES],
     last: [Option<Vec<Arc<[f32]>>>; LANES],
+    figures: [Rewinding; LANES],
+    /// Whether the members began from the same frame, so that they are an ensemble.
+    one_start: bool,
+    /// Truth's first member at the frame in progress.
+    truth: Option<Arc<[f32]>>,
+    pairs: Pairs,
+    yardstick: Rc<Yardstick>,
 }
 
 #[derive(Clone)]
@@ -65,10 +77,20 @@ impl Recorder {
                 LaneKind::ALL.map(|kind| RainLane::new(climate, kind)),
             )),
         };
+        let truth = engine.card.truth.clone();
+        let yardstick = Rc::new(match &engine.climate {
+            Some(climate) => Yardstick::globe(&climate.globe, truth),
+            None => Yardstick::square(engine.shape()[1], truth),
+        });
         Self {
             streams,
             begun: [0; LANES],
             last: Default::default(),
+            figures: LaneKind::ALL.map(|kind| Rewinding::new(kind, &yardstick)),
+            one_start: false,
+            truth: None,
+            pairs: Pairs::default(),
+            yardstick,
         }
     }
 
@@ -79,16 +101,15 @@ impl Recorder {
         let (stats, rain) = match &mut self.streams {
             Streams::Turbulence(streams) => {
                 streams[i].push_start(members);
-                let stats = LaneStats {
-                    rmse_to_previous: f64::NAN,
-                    dynamics_skill: f64::NAN,
-                    ..plain_stats(members)
-                };
-                (stats, None)
+                (plain_stats(members), None)
             }
             Streams::Rain(lanes) => lanes[i].push_start(members),
         };
         self.last[i] = Some(members.clone());
+        if made.kind == LaneKind::Truth {
+            self.one_start = members.windows(2).all(|pair| pair[0] == pair[1]);
+            members.iter().take(1).for_each(|m| self.pairs.remember(m));
+        }
         self.lane_frame(engine, made, stats, rain)
     }
 
@@ -96,7 +117,14 @@ impl Recorder {
     pub fn generated(&mut self, engine: &mut Engine, made: Made) -> (LaneFrame, Option<BlowUp>) {
         let i = made.kind.index();
         let blow_up = blow_up(engine, made.kind, &made.members);
-        let (stats, rain) = match &mut self.streams {
+        if made.kind == LaneKind::Truth {
+            self.truth = made.members.first().cloned();
+            made.members
+                .iter()
+                .take(1)
+                .for_each(|m| self.pairs.remember(m));
+        }
+        let (mut stats, rain) = match &mut self.streams {
             Streams::Turbulence(_) if blow_up.is_some() => (plain_stats(&made.members), None),
             Streams::Turbulence(streams) => {
                 if streams[i].is_empty() {
@@ -112,6 +140,13 @@ impl Recorder {
         };
         if blow_up.is_none() {
             self.last[i] = Some(made.members.clone());
+            let frame = Frame {
+                index: made.index,
+                members: &made.members,
+                truth: self.truth.as_ref().filter(|_| self.one_start),
+                trace: &made.trace,
+            };
+            self.figures[i].push(frame, &mut stats);
         }
         (self.lane_frame(engine, made, stats, rain), blow_up)
     }
@@ -145,6 +180,7 @@ impl Recorder {
     pub fn begin_lane(&mut self, kind: LaneKind, last: Option<&Vec<Arc<[f32]>>>) {
         let i = kind.index();
         self.last[i] = last.cloned();
+        self.figures[i] = Rewinding::new(kind, &self.yardstick);
         match &mut self.streams {
             Streams::Turbulence(streams) => {
                 streams[i] = LaneStream::default();
@@ -161,6 +197,13 @@ impl Recorder {
         for kind in LaneKind::ALL {
             let i = kind.index();
             let lane = |f: usize| frame(f)?.lanes[i].as_ref().map(|l| l.members.clone());
+            let one_start = self.one_start;
+            self.figures[i].go_back(next, |figures, from| {
+                for f in from..next {
+                    let Some(set) = frame(f) else { continue };
+                    read_again(figures, &set, kind, one_start);
+                }
+            });
             match &mut self.streams {
                 Streams::Turbulence(streams) => {
                     let recent: VecDeque<_> =
@@ -181,13 +224,52 @@ impl Recorder {
         }
     }
 
+    /// Asks the discriminator of truth's next frame and of another one ([`Pairs::judge`]); before the frame is taken in.
+    ///
+    /// # Errors
+    /// A discriminator that the model does not have.
+    pub fn judge_pair(
+        &mut self,
+        engine: &Engine,
+        lanes: &Lanes,
+        truth: &[Arc<[f32]>],
+        settings: &Settings,
+    ) -> Result<()> {
+        match truth.first() {
+            Some(next) => self.pairs.judge(engine, lanes, next, settings),
+            None => Ok(()),
+        }
+    }
+
     /// Streaming figures of all lanes.
     pub fn figures(&self, data_std: f64) -> [LaneDiagnostics; LANES] {
-        std::array::from_fn(|i| match &self.streams {
-            Streams::Turbulence(streams) => streams[i].figures(data_std),
-            Streams::Rain(lanes) => lanes[i].figures(data_std),
+        std::array::from_fn(|i| {
+            let mut out = match &self.streams {
+                Streams::Turbulence(streams) => streams[i].figures(data_std),
+                Streams::Rain(lanes) => lanes[i].figures(data_std),
+            };
+            self.figures[i].now.fill(&mut out);
+            if i == LaneKind::Truth.index() {
+                out.pairs = self.pairs.figures().map(Arc::new);
+            }
+            out
         })
     }
+}
+
+/// Takes a kept frame into the figures again.
+fn read_again(figures: &mut LaneFigures, set: &FrameSet, kind: LaneKind, one_start: bool) {
+    let Some(lane) = &set.lanes[kind.index()] else {
+        return;
+    };
+    let truth = set.lanes[LaneKind::Truth.index()].as_ref();
+    let frame = Frame {
+        index: set.index,
+        members: &lane.members,
+        truth: truth.and_then(|t| t.members.first()).filter(|_| one_start),
+        trace: &lane.trace,
+    };
+    figures.push(frame, &mut lane.stats.clone());
 }
 
 /// The best forecast of each member's next frame (the solver's without forcing, or the known mean); none where truth is
@@ -214,8 +296,7 @@ fn plain_stats(members: &[Arc<[f32]>]) -> LaneStats {
     LaneStats {
         mean,
         std: var.sqrt(),
-        rmse_to_previous: f64::NAN,
-        dynamics_skill: f64::NAN,
+        ..LaneStats::UNKNOWN
     }
 }
 

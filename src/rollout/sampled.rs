@@ -292,7 +292,7 @@ pub(super) fn forecaster(engine: &Engine) -> Result<&dyn Control> {
 }
 
 /// What a discriminator is told besides the frames when it judges the next one.
-fn context(engine: &Engine, lanes: &Lanes, settings: &Settings) -> Context {
+pub(super) fn context(engine: &Engine, lanes: &Lanes, settings: &Settings) -> Context {
     let guidance = &settings.guidance;
     Context {
         m: lanes.history_length(guidance.history),

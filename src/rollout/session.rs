@@ -389,6 +389,11 @@ impl<'a> Session<'a> {
         let index = self.lanes.next;
         let date = self.lanes.date(index);
         let truth = self.lanes.next_truth(&mut self.engine)?;
+        if self.shared.watches_pairs() {
+            let (engine, lanes) = (&self.engine, &self.lanes);
+            self.recorder
+                .judge_pair(engine, lanes, &truth.members, &version.settings)?;
+        }
         let made_now = |kind, members, trace| Made {
             kind,
             index,

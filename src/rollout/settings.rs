@@ -265,6 +265,10 @@ pub struct RolloutSpec {
     /// Parameters of a world with known answers; `None` = its usual ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub closed_form: Option<ClosedForm>,
+    /// Whether all members start from the first one's frames, as an ensemble, where the solver makes the start (otherwise
+    /// each member has a start of its own). Recorded days are always the same for all.
+    #[serde(skip_serializing_if = "is_default")]
+    pub one_start: bool,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -281,6 +285,7 @@ impl Default for RolloutSpec {
             reading: Choices::default(),
             start_date: None,
             closed_form: None,
+            one_start: false,
         }
     }
 }

@@ -235,6 +235,8 @@ mod tests {
                 std: 0.1,
                 rmse_to_previous: f64::NAN,
                 dynamics_skill: 1.0 / 3.0,
+                fine: -0.25,
+                ..LaneStats::UNKNOWN
             },
             rain: (lane == 2).then(|| {
                 Arc::new(RainStats {

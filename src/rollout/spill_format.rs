@@ -107,7 +107,18 @@ impl Writer<'_> {
         }
         self.f32s(&lane.hovmoeller);
         let s = lane.stats;
-        for v in [s.mean, s.std, s.rmse_to_previous, s.dynamics_skill] {
+        for v in [
+            s.mean,
+            s.std,
+            s.rmse_to_previous,
+            s.dynamics_skill,
+            s.energy,
+            s.enstrophy,
+            s.fine,
+            s.crps,
+            s.spread,
+            s.skill,
+        ] {
             self.f64(v);
         }
         self.flag(lane.rain.is_some());
@@ -185,6 +196,12 @@ impl<'a> Reader<'a> {
             std: self.f64()?,
             rmse_to_previous: self.f64()?,
             dynamics_skill: self.f64()?,
+            energy: self.f64()?,
+            enstrophy: self.f64()?,
+            fine: self.f64()?,
+            crps: self.f64()?,
+            spread: self.f64()?,
+            skill: self.f64()?,
         };
         let rain = if self.flag()? {
             let (global_mean, wet_fraction) = (self.f64()?, self.f64()?);

@@ -289,7 +289,9 @@ fn solver_start(engine: &mut Engine, spec: &RolloutSpec, history: usize) -> Resu
     }
     let mut members = Vec::with_capacity(spec.members);
     let mut states = Vec::with_capacity(spec.members);
-    for member in 0..spec.members as u32 {
+    // An ensemble from one start: the forcing, and with it truth's future, still differs from member to member.
+    let made = if spec.one_start { 1 } else { spec.members };
+    for member in 0..made as u32 {
         let mut state = solver.random_state(spec.seed, member);
         solver.spin_up(&mut state, spec.seed, member);
         let mut run = vec![solver.field(&state)];
@@ -299,6 +301,10 @@ fn solver_start(engine: &mut Engine, spec: &RolloutSpec, history: usize) -> Resu
         }
         members.push(run);
         states.push(state);
+    }
+    if let (Some(run), Some(state)) = (members.first().cloned(), states.first().cloned()) {
+        members.resize(spec.members.max(made), run);
+        states.resize(spec.members.max(made), state);
     }
     Ok((states, members))
 }

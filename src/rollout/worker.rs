@@ -69,6 +69,7 @@ pub(super) struct Shared {
     epoch: AtomicU64,
     progress: Mutex<Progress>,
     quit: AtomicBool,
+    pairs: AtomicBool,
     alive: AtomicBool,
     wake: Wake,
     events: SyncSender<Event>,
@@ -91,6 +92,11 @@ impl Shared {
         slot.generation += 1;
         slot.settings = settings;
         slot.generation
+    }
+
+    /// Whether the discriminator is to be asked of pairs of truth's frames.
+    pub(super) fn watches_pairs(&self) -> bool {
+        self.pairs.load(Ordering::Relaxed)
     }
 
     /// Whether the window has gone.
@@ -170,6 +176,7 @@ impl Worker {
                 ..Progress::default()
             }),
             quit: AtomicBool::new(false),
+            pairs: AtomicBool::new(false),
             alive: AtomicBool::new(true),
             wake,
             events: event_tx,
@@ -229,6 +236,12 @@ impl Worker {
     /// What the worker is doing now.
     pub fn progress(&self) -> Progress {
         lock(&self.shared.progress).clone()
+    }
+
+    /// Whether to ask the discriminator of pairs of truth's frames, for its reliability
+    /// ([`super::frame::PairFigures`]); costs two rows of the networks a frame.
+    pub fn watch_pairs(&self, on: bool) {
+        self.shared.pairs.store(on, Ordering::Relaxed);
     }
 
     /// Whether the thread is alive.

@@ -92,8 +92,7 @@ pub fn frame(index: usize, script: &Script) -> FrameSet {
             stats: LaneStats {
                 mean: grid.mean(&members[0]),
                 std: 6.0,
-                rmse_to_previous: f64::NAN,
-                dynamics_skill: f64::NAN,
+                ..LaneStats::UNKNOWN
             },
             members,
             trace: Arc::new(if sampled {
@@ -164,6 +163,7 @@ pub fn diagnostics(kind: LaneKind, frames: usize) -> LaneDiagnostics {
         std_ratio: 0.985,
         frames: frames - 4,
         rain: Some(Arc::new(figures)),
+        ..LaneDiagnostics::default()
     }
 }
 
@@ -224,6 +224,7 @@ pub fn facts() -> ModelFacts {
         frame_interval: 1.0,
         suggested_strength: [1.0, 14.0],
         usable_strength: [1.5, 60.0],
+        suggested_why: ["With it 40 of 42 figures hold.", ""].map(str::to_owned),
         video: true,
         video_strength: 0.25,
         data_std: 6.0,

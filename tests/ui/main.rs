@@ -4,6 +4,7 @@
 //! `UPDATE_SNAPSHOTS=true cargo test --release --test ui` writes them anew; look at them before committing.
 
 mod edit;
+mod diag;
 mod globe;
 mod lessons;
 mod micro;

@@ -4,6 +4,7 @@ use egui::{DragValue, RichText, ScrollArea, Ui, UiBuilder};
 
 use crate::rollout::settings::{DiscriminatorKind, LaneKind};
 
+use super::super::spotlight;
 use super::super::state::State;
 use super::super::theme::{GRID, palette};
 use super::super::widgets::{note, row, section, segmented};
@@ -71,9 +72,11 @@ fn sections(ui: &mut Ui, state: &mut State, width: f32) {
 }
 
 /// Names what was drawn since `top`, so that it can be pointed at.
-fn mark(ui: &Ui, state: &mut State, name: &'static str, top: egui::Pos2) {
+fn mark(ui: &mut Ui, state: &mut State, name: &'static str, top: egui::Pos2) {
     let end = egui::pos2(ui.max_rect().right(), ui.cursor().top());
-    state.marks.set(name, egui::Rect::from_min_max(top, end));
+    let rect = egui::Rect::from_min_max(top, end);
+    state.marks.set(name, rect);
+    spotlight::ring(ui, state, name, rect);
 }
 
 fn guidance(ui: &mut Ui, state: &mut State) {

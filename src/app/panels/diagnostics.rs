@@ -1,11 +1,17 @@
-//! Diagnostics on the right: what the rollout is judged by.
+//! Diagnostics on the right: what goes wrong, and what the rollout is judged by.
 
 use egui::{Align2, CornerRadius, Rect, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 
 use super::super::plots;
+use super::super::plots::discriminator::View;
 use super::super::prefs::Tab;
 use super::super::state::State;
 use super::super::theme::{self, GRID, palette};
+
+/// Height of a row of tabs, points.
+const ROW: f32 = 26.0;
+/// Distance between tabs, points.
+const GAP: f32 = 20.0;
 
 /// Tabs and the chosen one.
 pub fn show(ui: &mut Ui, state: &mut State) {
@@ -14,6 +20,12 @@ pub fn show(ui: &mut Ui, state: &mut State) {
         state.prefs.tab = tab;
     }
     ui.add_space(2.0 * GRID);
+    plots::signs::show(ui, state);
+    // Asked only while somebody looks: it costs two rows of the networks a frame.
+    let reliability = state.plots.discriminator == View::Reliability;
+    state
+        .source
+        .watch_pairs(tab == Tab::Discriminator && reliability);
     match tab {
         Tab::Time if state.globe().is_some() => plots::rain_time::show(ui, state),
         Tab::Probe if state.globe().is_some() => plots::rain_probe::show(ui, state),
@@ -22,23 +34,40 @@ pub fn show(ui: &mut Ui, state: &mut State) {
         Tab::Hovmoeller => plots::hovmoeller::show(ui, state),
         Tab::Discriminator => plots::discriminator::show(ui, state),
         Tab::Dynamics => plots::dynamics::show(ui, state),
+        Tab::Ensemble => plots::ensemble::show(ui, state),
+        Tab::Budget => plots::budget::show(ui, state),
         Tab::Probe => plots::probe::show(ui, state),
     }
 }
 
-/// Returns whether another tab was chosen.
+/// Returns whether another tab was chosen. As many rows as the width asks for.
 fn tabs(ui: &mut Ui, all: &[(Tab, &str)], tab: &mut Tab) -> bool {
     let before = *tab;
     let p = palette(ui);
-    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 32.0), Sense::hover());
-    let mut x = rect.left();
-    for (this, name) in all {
+    let width = ui.available_width();
+    let galleys: Vec<_> = all
+        .iter()
+        .map(|(_, name)| {
+            ui.painter()
+                .layout_no_wrap((*name).to_owned(), theme::body(), p.text)
+        })
+        .collect();
+    let mut places = Vec::with_capacity(all.len());
+    let (mut x, mut row) = (0.0f32, 0);
+    for galley in &galleys {
+        if x > 0.0 && x + galley.size().x > width {
+            (x, row) = (0.0, row + 1);
+        }
+        places.push((x, row));
+        x += galley.size().x + GAP;
+    }
+    let height = ROW * (row + 1) as f32 + 4.0;
+    let (rect, _) = ui.allocate_exact_size(vec2(width, height), Sense::hover());
+    for ((galley, (x, row)), (this, name)) in galleys.iter().zip(places).zip(all) {
         let (this, name) = (*this, *name);
         let chosen = *tab == this;
-        let galley = ui
-            .painter()
-            .layout_no_wrap(name.to_owned(), theme::body(), p.text);
-        let area = Rect::from_min_size(pos2(x, rect.top()), vec2(galley.size().x, rect.height()));
+        let corner = pos2(rect.left() + x, rect.top() + 2.0 + ROW * row as f32);
+        let area = Rect::from_min_size(corner, vec2(galley.size().x, ROW));
         let response = ui.interact(
             area.expand2(vec2(8.0, 0.0)),
             ui.scope_id().with(name),
@@ -60,15 +89,11 @@ fn tabs(ui: &mut Ui, all: &[(Tab, &str)], tab: &mut Tab) -> bool {
             theme::body(),
             color,
         );
-        if this == Tab::Discriminator {
-            response
-                .clone()
-                .on_hover_text("D: what the discriminator says, against noise level");
-        }
+        response.clone().on_hover_text(about(this));
         if chosen {
             let line = Rect::from_min_max(
-                pos2(area.left(), rect.bottom() - 3.0),
-                pos2(area.right(), rect.bottom() - 1.0),
+                pos2(area.left(), area.bottom() - 3.0),
+                pos2(area.right(), area.bottom() - 1.0),
             );
             ui.painter()
                 .rect_filled(line, CornerRadius::same(1), p.accent);
@@ -81,7 +106,19 @@ fn tabs(ui: &mut Ui, all: &[(Tab, &str)], tab: &mut Tab) -> bool {
                 egui::StrokeKind::Inside,
             );
         }
-        x += galley.size().x + 20.0;
     }
     *tab != before
+}
+
+fn about(tab: Tab) -> &'static str {
+    match tab {
+        Tab::Time => "Autocorrelation, change from frame to frame, spread",
+        Tab::Space => "Spectrum and distribution of values",
+        Tab::Hovmoeller => "Space-time diagrams",
+        Tab::Discriminator => "D: what the discriminator says, and whether it means it",
+        Tab::Dynamics => "Whether physics predicts the next frame",
+        Tab::Ensemble => "The members against truth",
+        Tab::Budget => "Energy and enstrophy, or the water of the globe",
+        Tab::Probe => "One cell over time",
+    }
 }

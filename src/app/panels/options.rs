@@ -134,9 +134,26 @@ pub fn rollout(ui: &mut Ui, state: &mut State) {
                 || (response.lost_focus() && spec.seed != state.spec().seed);
         },
     );
-    ui.label("Members");
-    let choices = [(1, "1", ""), (2, "2", ""), (3, "3", ""), (4, "4", "")];
+    let tip = "Rollouts side by side under the same settings, each with noise of its own";
+    row(ui, "Members", tip, |ui| {
+        let response = ui.add(
+            DragValue::new(&mut spec.members)
+                .speed(0.1)
+                .range(1..=64)
+                .update_while_editing(false),
+        );
+        restart |= response.drag_stopped()
+            || (response.lost_focus() && spec.members != state.spec().members);
+    });
+    let choices = [(1, "1", ""), (2, "2", ""), (4, "4", ""), (8, "8", "")];
     restart |= segmented(ui, "Members", &mut spec.members, &choices);
+    if state.globe().is_none() && spec.members > 1 {
+        let one = ui.checkbox(&mut spec.one_start, "All from one start");
+        let one = one.on_hover_text(
+            "An ensemble: all members begin with the first one's frames, so that truth can be held against them",
+        );
+        restart |= one.changed();
+    }
     state.prefs.spec = spec;
 
     ui.add_space(GRID);

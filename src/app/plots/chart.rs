@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use egui::{Align2, Color32, RichText, Ui};
 use egui_plot::{
-    AxisHints, FilledArea, GridMark, HPlacement, HoverPosition, Line, LineStyle, Plot, PlotPoints,
-    Points, VLine,
+    AxisHints, FilledArea, GridMark, HLine, HPlacement, HoverPosition, Line, LineStyle, Plot,
+    PlotPoints, Points, VLine,
 };
 
 use super::super::series::{decimate, pieces};
 use super::super::theme::{self, palette};
 use super::super::widgets::number;
+use super::axes::{end_names, marks, nice_step, plain, power_of_ten};
+use super::save;
 
 /// Width kept free for the names at the ends of lines, points.
 const NAMES: f32 = 58.0;
@@ -53,6 +55,12 @@ pub struct Chart<'a> {
     pub decimals: usize,
     /// x is -log10 of what its axis shows.
     pub log_x: bool,
+    /// y is log10 of what its axis shows.
+    pub log_y: bool,
+    /// All points of the curves, where those drawn are fewer: for the file.
+    pub raw: Vec<&'a [[f64; 2]]>,
+    /// A level that is drawn across, with its name: what is asked for, or expected.
+    pub level: Option<(f64, &'a str)>,
     /// Lines.
     pub curves: Vec<Curve>,
     /// x, lower and upper edge of a band.
@@ -69,13 +77,10 @@ impl Chart<'_> {
     /// Draws it over the available width.
     pub fn show(self, ui: &mut Ui) {
         let p = palette(ui);
-        let title = ui.label(RichText::new(self.title).small().color(p.text));
-        if !self.about.is_empty() {
-            title.on_hover_text(self.about);
-        }
+        self.head(ui);
         let width = (ui.available_width() - NAMES).max(60.0);
         let columns = width as usize;
-        let (decimals, log_x) = (self.decimals, self.log_x);
+        let (decimals, log_x, log_y) = (self.decimals, self.log_x, self.log_y);
         let hover_name = self.x_name.to_owned();
         let axis = |hints: AxisHints<'static>| {
             hints
@@ -96,7 +101,10 @@ impl Chart<'_> {
         let y_axis = axis(AxisHints::new_y())
             .placement(HPlacement::Left)
             .min_thickness(28.0)
-            .formatter(|mark: GridMark, _: &_| plain(mark.value));
+            .formatter(move |mark: GridMark, _: &_| match log_y {
+                true => power_of_ten(mark.value),
+                false => plain(mark.value),
+            });
         let x_step = if log_x {
             1.0
         } else if self.x_step > 0.0 {
@@ -104,7 +112,10 @@ impl Chart<'_> {
         } else {
             nice_step(self.x, width / 56.0)
         };
-        let y_step = nice_step(self.y, self.height / 40.0);
+        let y_step = match log_y {
+            true => nice_step(self.y, self.height / 30.0).max(1.0),
+            false => nice_step(self.y, self.height / 40.0),
+        };
         let x_text = self.x_text.clone();
         let plot = Plot::new(self.id)
             .width(width)
@@ -137,10 +148,11 @@ impl Chart<'_> {
                     } else {
                         plain((position.x * 100.0).round() / 100.0)
                     };
-                    Some(format!(
-                        "{plot_name}   {}\n{hover_name} {x}",
-                        number(position.y, decimals)
-                    ))
+                    let y = match log_y {
+                        true => significant(10f64.powf(position.y)),
+                        false => number(position.y, decimals),
+                    };
+                    Some(format!("{plot_name}   {y}\n{hover_name} {x}"))
                 }
                 _ => None,
             });
@@ -154,6 +166,14 @@ impl Chart<'_> {
                 plot.add(
                     FilledArea::new("", x, lo, hi)
                         .fill_color(fill)
+                        .allow_hover(false),
+                );
+            }
+            if let Some((y, name)) = self.level {
+                let color = p.weak.gamma_multiply(0.8);
+                let line = HLine::new(name, y).color(color).width(1.0);
+                plot.hline(
+                    line.style(LineStyle::Dashed { length: 3.0 })
                         .allow_hover(false),
                 );
             }
@@ -192,7 +212,14 @@ impl Chart<'_> {
         // Names stand right of the plot, each at the height of its line's end.
         let frame = shown.transform.frame();
         let per_point = (self.y.1 - self.y.0) / f64::from(frame.height().max(1.0));
-        for (name, color, y) in end_names(&self.curves, self.y, 13.0 * per_point) {
+        let mut named = end_names(&self.curves, self.y, 13.0 * per_point);
+        if let Some((y, name)) = self.level {
+            let near = |other: &(String, Color32, f64)| (other.2 - y).abs() < 12.0 * per_point;
+            if !named.iter().any(near) {
+                named.push((name.to_owned(), p.weak, y));
+            }
+        }
+        for (name, color, y) in named {
             let at = egui::pos2(
                 frame.right() + 5.0,
                 shown.transform.position_from_point_y(y),
@@ -201,72 +228,69 @@ impl Chart<'_> {
                 .text(at, Align2::LEFT_CENTER, name, theme::small(), color);
         }
     }
-}
 
-/// A step of 1, 2 or 5 times a power of ten that gives about `count` intervals.
-fn nice_step((lo, hi): (f64, f64), count: f32) -> f64 {
-    let raw = (hi - lo).max(1e-9) / f64::from(count.max(1.0));
-    let decade = 10f64.powf(raw.log10().floor());
-    [1.0, 2.0, 5.0, 10.0]
-        .into_iter()
-        .map(|m| m * decade)
-        .find(|s| *s >= raw * 0.999)
-        .unwrap_or(10.0 * decade)
-}
-
-/// Multiples of `step` within the bounds.
-fn marks((lo, hi): (f64, f64), step: f64) -> Vec<GridMark> {
-    let first = (lo / step - 1e-6).ceil() as i64;
-    let last = (hi / step + 1e-6).floor() as i64;
-    (first..=last.min(first + 100))
-        .map(|i| GridMark {
-            value: i as f64 * step,
-            step_size: step,
-        })
-        .collect()
-}
-
-/// Places of the names at the ends of the lines, moved apart until none covers another.
-fn end_names(curves: &[Curve], (lo, hi): (f64, f64), apart: f64) -> Vec<(String, Color32, f64)> {
-    let mut ends: Vec<_> = curves
-        .iter()
-        .filter_map(|c| {
-            let [_, y] = c.points.iter().rev().find(|p| p[1].is_finite())?;
-            Some((c.name.clone(), c.color, y.clamp(lo, hi)))
-        })
-        .collect();
-    ends.sort_by(|a, b| a.2.total_cmp(&b.2));
-    let mut floor = lo + apart / 2.0;
-    for end in &mut ends {
-        end.2 = end.2.max(floor);
-        floor = end.2 + apart;
+    /// The title, and the menu that saves the chart.
+    fn head(&self, ui: &mut Ui) {
+        let p = palette(ui);
+        let (width, button) = (ui.available_width(), 18.0);
+        let row = ui.horizontal(|ui| {
+            ui.set_width(width);
+            let title = RichText::new(self.title).small().color(p.text);
+            ui.scope(|ui| {
+                ui.set_max_width(width - button - 4.0);
+                let title = ui.add(egui::Label::new(title).truncate());
+                if !self.about.is_empty() {
+                    title.on_hover_text(self.about);
+                }
+            });
+        });
+        let row = row.response.rect;
+        let place = egui::Rect::from_center_size(
+            egui::pos2(row.left() + width - 0.5 * button, row.center().y),
+            egui::vec2(button, 18.0),
+        );
+        save::menu(ui, place, self.title, || self.saved());
     }
-    let mut ceiling = hi - apart / 2.0;
-    for end in ends.iter_mut().rev() {
-        end.2 = end.2.min(ceiling);
-        ceiling = end.2 - apart;
-    }
-    ends
-}
 
-/// A number of an axis, without needless zeros.
-fn plain(value: f64) -> String {
-    let text = number(value, 3);
-    if text.contains('.') {
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
-    } else {
-        text
+    /// What the file of the chart holds.
+    fn saved(&self) -> save::Saved {
+        let curves = self.curves.iter().enumerate();
+        save::Saved {
+            name: self.id.replace(' ', "-"),
+            title: self.title.to_owned(),
+            x_name: self.x_name.to_owned(),
+            x: self.x,
+            y: self.y,
+            log_x: self.log_x,
+            log_y: self.log_y,
+            x_text: self.x_text.clone(),
+            curves: curves
+                .map(|(i, c)| save::SavedCurve {
+                    name: c.name.clone(),
+                    color: c.color,
+                    drawn: c.points.clone(),
+                    all: self
+                        .raw
+                        .get(i)
+                        .map_or_else(|| c.points.clone(), |r| r.to_vec()),
+                })
+                .collect(),
+            band: self.band.clone(),
+            level: self.level.map(|(y, name)| (y, name.to_owned())),
+            maps: Vec::new(),
+        }
     }
 }
 
-/// A decade of a logarithmic axis; nothing between decades.
-fn power_of_ten(exponent: f64) -> String {
-    if (exponent - exponent.round()).abs() > 1e-6 {
-        return String::new();
-    }
-    match exponent.round() as i32 {
-        e @ -3..=0 => format!("{:.*}", (-e) as usize, 10f64.powi(e)),
-        e => format!("{}", 10f64.powi(e)),
+/// Three digits of a number of any size.
+fn significant(value: f64) -> String {
+    match value.abs() {
+        0.0 => "0".to_owned(),
+        a if (1e-3..1e5).contains(&a) => {
+            let decimals = (2 - a.log10().floor() as i32).max(0) as usize;
+            number(value, decimals)
+        }
+        _ => format!("{value:.2e}").replace('-', "−"),
     }
 }
 
@@ -281,45 +305,4 @@ pub fn range_of<'a>(
     }
     let air = 0.06 * (hi - lo).max(1e-6);
     (lo - air, hi + air)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn curve(name: &str, y: f64) -> Curve {
-        Curve {
-            name: name.into(),
-            color: Color32::WHITE,
-            dashed: false,
-            dots: false,
-            points: vec![[0.0, 0.0], [1.0, y]],
-        }
-    }
-
-    #[test]
-    fn names_do_not_cover_each_other() {
-        let ends = end_names(
-            &[
-                curve("a", 0.5),
-                curve("b", 0.5),
-                curve("c", 0.51),
-                curve("d", 0.99),
-            ],
-            (0.0, 1.0),
-            0.1,
-        );
-        let y: Vec<f64> = ends.iter().map(|e| e.2).collect();
-        assert!(y.windows(2).all(|w| w[1] - w[0] > 0.0999), "{y:?}");
-        assert!(y.iter().all(|v| (0.0..=1.0).contains(v)));
-    }
-
-    #[test]
-    fn axis_numbers() {
-        assert_eq!(plain(0.5), "0.5");
-        assert_eq!(plain(-10.0), "−10");
-        assert_eq!(power_of_ten(-2.0), "0.01");
-        assert_eq!(power_of_ten(1.0), "10");
-        assert_eq!(power_of_ten(0.5), "");
-    }
 }

@@ -7,12 +7,58 @@ use crate::rollout::settings::LaneKind;
 
 use super::super::state::State;
 use super::super::theme::GRID;
-use super::super::widgets::note;
+use super::super::widgets::{note, number, segmented};
 use super::chart::{Chart, Curve, range_of};
+use super::reliability;
 use super::time::curve;
 
+/// What the tab shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum View {
+    /// D along the denoising of the frame shown.
+    #[default]
+    Denoising,
+    /// Reliability over pairs of truth's frames.
+    Reliability,
+}
+
 /// The tab.
-pub fn show(ui: &mut Ui, state: &State) {
+pub fn show(ui: &mut Ui, state: &mut State) {
+    let choices = [
+        (
+            View::Denoising,
+            "denoising",
+            "D along the denoising of the frame shown",
+        ),
+        (
+            View::Reliability,
+            "reliability",
+            "Whether D means what it says, on pairs of truth's frames",
+        ),
+    ];
+    segmented(
+        ui,
+        "Discriminator plots",
+        &mut state.plots.discriminator,
+        &choices,
+    );
+    ui.add_space(GRID);
+    if let Some(facts) = &state.facts {
+        let kind = state.prefs.settings.guidance.discriminator as usize;
+        let (suggested, why) = (facts.suggested_strength[kind], &facts.suggested_why[kind]);
+        note(
+            ui,
+            format!("Suggested λ {}. {why}", number(f64::from(suggested), 2)),
+        );
+        ui.add_space(GRID);
+    }
+    match state.plots.discriminator {
+        View::Denoising => denoising(ui, state),
+        View::Reliability => reliability::show(ui, state),
+    }
+}
+
+fn denoising(ui: &mut Ui, state: &State) {
     let traces: Vec<(LaneKind, &DenoisingTrace)> = [LaneKind::Unconditional, LaneKind::Guided]
         .into_iter()
         .filter_map(|kind| {

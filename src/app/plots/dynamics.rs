@@ -19,19 +19,16 @@ pub fn show(ui: &mut Ui, state: &State) {
     ui.add_space(2.0 * GRID);
     table(ui, state);
     ui.add_space(2.0 * GRID);
-    let curves: Vec<_> = state
-        .lanes()
-        .into_iter()
-        .map(|kind| {
-            curve(
-                ui,
-                kind,
-                state.series.lanes[kind.index()].skill.clone(),
-                false,
-            )
-        })
-        .filter(|c| !c.points.is_empty())
+    let columns = ui.available_width().max(60.0) as usize;
+    let lanes = state.lanes();
+    let skill = |kind: &LaneKind| &state.series.lanes[kind.index()].skill;
+    let curves: Vec<_> = lanes
+        .iter()
+        .filter(|kind| !skill(kind).is_empty())
+        .map(|kind| curve(ui, *kind, skill(kind).thinned(columns), false))
         .collect();
+    let raw = lanes.iter().map(|kind| &skill(kind)[..]);
+    let raw = raw.filter(|points| !points.is_empty()).collect();
     let y = range_of(
         curves
             .iter()
@@ -50,6 +47,7 @@ pub fn show(ui: &mut Ui, state: &State) {
         decimals: 2,
         log_x: false,
         curves,
+        raw,
         band: None,
         mark: (!state.play.at_end())
             .then(|| state.shown().map(|f| f.time))

@@ -13,6 +13,7 @@ use super::super::state::State;
 use super::super::theme::{self, palette};
 use super::super::widgets::{note, number};
 use super::super::words;
+use super::save;
 
 /// Rows of the ring texture: the diagram shows at most so many frames.
 const RING: usize = 512;
@@ -104,6 +105,29 @@ pub fn show(ui: &mut Ui, state: &State) {
             longitudes(ui, whole, west);
         }
     }
+    let place =
+        Rect::from_center_size(pos2(rect.right() - 9.0, rect.top() + 8.0), vec2(18.0, 18.0));
+    save::menu(ui, place, "space-time diagrams", || save::Saved {
+        name: "hovmoeller".to_owned(),
+        title: "Space-time diagrams".to_owned(),
+        maps: lanes
+            .iter()
+            .map(|kind| save::SavedMap {
+                name: words::lane(*kind).to_owned(),
+                rows: state
+                    .archive
+                    .frames
+                    .iter()
+                    .filter_map(|f| {
+                        let lane = f.lanes[kind.index()].as_ref()?;
+                        Some((f.time, Arc::clone(&lane.hovmoeller)))
+                    })
+                    .collect(),
+                look,
+            })
+            .collect(),
+        ..Default::default()
+    });
     let y_of = |index: usize| top + (index - start) as f32 * row_height;
     for index in start..=end {
         let Some(frame) = state.frame(index) else {

@@ -1,4 +1,4 @@
-//! Rain over time: autocorrelation of anomalies, global mean, share of the area where it rains.
+//! Rain over time: autocorrelation of anomalies, change from day to day, spread.
 
 use egui::Ui;
 
@@ -8,7 +8,7 @@ use super::super::state::State;
 use super::super::theme::{GRID, palette};
 use super::super::widgets::{note, segmented};
 use super::chart::{Chart, Curve, range_of};
-use super::time::{curve, difference, heights, over_time};
+use super::time::{Over, curve, difference, heights, over_time};
 
 /// What the autocorrelation is taken of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -102,28 +102,35 @@ pub fn show(ui: &mut Ui, state: &mut State) {
         note(ui, "The model's lines appear after some days.");
     }
     ui.add_space(GRID);
-    let band = globe.truth.global_mean_band;
+    let change = facts.rmse_band;
     over_time(
         ui,
         state,
-        other,
-        "global mean",
-        "Global mean [mm/day]",
-        "Area-weighted; the band is truth's (5 to 95 % of days).",
-        (band[0], band[1]),
-        |s| &s.global_mean,
+        Over {
+            id: "change",
+            title: "Change from day to day [mm/day]",
+            about: "Root mean square difference from the day before, area-weighted; the band is truth's (5 to 95 %).",
+            height: other,
+            band: Some(change),
+            decimals: 2,
+            ..Default::default()
+        },
+        |s| &s.rmse,
     );
     ui.add_space(GRID);
-    let band = globe.truth.wet_fraction_band;
     over_time(
         ui,
         state,
-        other,
-        "wet share",
-        "Area with at least 0.1 mm/day [%]",
-        "Share of the globe where it rains; the band is truth's (5 to 95 % of days).",
-        (100.0 * band[0], 100.0 * band[1]),
-        |s| &s.wet,
+        Over {
+            id: "std",
+            title: "Standard deviation over the globe [mm/day]",
+            about: "Of each day, area-weighted; the band is truth's (5 to 95 %).",
+            height: other,
+            band: Some(facts.std_band),
+            decimals: 2,
+            ..Default::default()
+        },
+        |s| &s.std,
     );
     difference(ui, state, other);
 }

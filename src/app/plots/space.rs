@@ -1,4 +1,4 @@
-//! Rain in space: zonal mean and percentiles of the rollout so far, beside truth.
+//! What frames look like in space: spectrum and distribution; for rain also zonal mean and percentiles.
 
 use std::sync::Arc;
 
@@ -9,13 +9,44 @@ use crate::rollout::settings::LaneKind;
 
 use super::super::state::State;
 use super::super::theme::{GRID, palette};
-use super::super::widgets::{note, number};
+use super::super::widgets::{note, number, segmented};
 use super::super::words;
 use super::chart::{Chart, Curve, range_of};
+use super::spectra;
 use super::time::curve;
 
+/// What the tab shows of rain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum View {
+    /// Zonal mean and percentiles.
+    #[default]
+    Means,
+    /// Spectrum and distribution.
+    Spectra,
+}
+
 /// The tab.
-pub fn show(ui: &mut Ui, state: &State) {
+pub fn show(ui: &mut Ui, state: &mut State) {
+    if state.globe().is_some() {
+        let choices = [
+            (View::Means, "means", "Zonal mean and percentiles"),
+            (
+                View::Spectra,
+                "spectrum and values",
+                "Power by zonal wavenumber, and how often each amount falls",
+            ),
+        ];
+        segmented(ui, "Space", &mut state.plots.space, &choices);
+        ui.add_space(GRID);
+    }
+    if state.globe().is_some() && state.plots.space == View::Means {
+        means(ui, state);
+    } else {
+        spectra::show(ui, state);
+    }
+}
+
+fn means(ui: &mut Ui, state: &State) {
     let Some(globe) = state.globe() else {
         return;
     };

@@ -9,6 +9,7 @@ use crate::rollout::settings::LaneKind;
 use super::super::series::LaneSeries;
 use super::super::state::State;
 use super::super::theme::{GRID, palette};
+use super::super::trace::Trace;
 use super::super::widgets::note;
 use super::super::words;
 use super::chart::{Chart, Curve, XText, range_of};
@@ -70,22 +71,30 @@ pub fn show(ui: &mut Ui, state: &State) {
     over_time(
         ui,
         state,
-        other,
-        "rmse",
-        &format!("Change from frame to frame [{}]", facts.units),
-        "Root mean square difference from the frame before; the band is truth's (5 to 95 %).",
-        facts.rmse_band,
+        Over {
+            id: "rmse",
+            title: &format!("Change from frame to frame [{}]", facts.units),
+            about: "Root mean square difference from the frame before; the band is truth's (5 to 95 %).",
+            height: other,
+            band: Some(facts.rmse_band),
+            decimals: 2,
+            ..Default::default()
+        },
         |s| &s.rmse,
     );
     ui.add_space(GRID);
     over_time(
         ui,
         state,
-        other,
-        "std",
-        &format!("Standard deviation [{}]", facts.units),
-        "Of each frame, over all cells; the band is truth's (5 to 95 %).",
-        facts.std_band,
+        Over {
+            id: "std",
+            title: &format!("Standard deviation [{}]", facts.units),
+            about: "Of each frame, over all cells; the band is truth's (5 to 95 %).",
+            height: other,
+            band: Some(facts.std_band),
+            decimals: 2,
+            ..Default::default()
+        },
         |s| &s.std,
     );
     difference(ui, state, other);
@@ -181,45 +190,63 @@ pub fn time_range(state: &State) -> (f64, f64) {
     (first, last.max(first + 20.0 * step))
 }
 
+/// Words and numbers of a chart over time.
+#[derive(Default)]
+pub struct Over<'a> {
+    /// Unique name.
+    pub id: &'a str,
+    /// What is shown.
+    pub title: &'a str,
+    /// What it says, on hover.
+    pub about: &'a str,
+    /// Height, points.
+    pub height: f32,
+    /// Truth's range.
+    pub band: Option<(f64, f64)>,
+    /// Values that the axis holds in any case (the band too).
+    pub from: (f64, f64),
+    /// Decimals of values under the pointer.
+    pub decimals: usize,
+}
+
 /// A figure of all lanes over time, with truth's band.
-#[allow(clippy::too_many_arguments, reason = "one chart's words and numbers")]
-pub fn over_time(
-    ui: &mut Ui,
-    state: &State,
-    height: f32,
-    id: &str,
-    title: &str,
-    about: &str,
-    band: (f64, f64),
-    pick: impl Fn(&LaneSeries) -> &Vec<[f64; 2]>,
-) {
-    let curves: Vec<Curve> = state
+pub fn over_time(ui: &mut Ui, state: &State, over: Over<'_>, pick: impl Fn(&LaneSeries) -> &Trace) {
+    let columns = ui.available_width().max(60.0) as usize;
+    let lanes: Vec<(LaneKind, &Trace)> = state
         .lanes()
         .into_iter()
-        .map(|kind| {
-            curve(
-                ui,
-                kind,
-                pick(&state.series.lanes[kind.index()]).clone(),
-                false,
-            )
-        })
-        .filter(|c| !c.points.is_empty())
+        .map(|kind| (kind, pick(&state.series.lanes[kind.index()])))
+        .filter(|(_, trace)| !trace.is_empty())
+        .collect();
+    let curves: Vec<Curve> = lanes
+        .iter()
+        .map(|(kind, trace)| curve(ui, *kind, trace.thinned(columns), false))
         .collect();
     let x = time_range(state);
-    let y = range_of(curves.iter().flat_map(|c| &c.points), band);
+    let from = match (over.band, over.from) {
+        (Some(band), (0.0, 0.0)) => band,
+        (Some((lo, hi)), from) => (from.0.min(lo), from.1.max(hi)),
+        (None, (0.0, 0.0)) => (f64::INFINITY, f64::NEG_INFINITY),
+        (None, from) => from,
+    };
+    let y = match range_of(curves.iter().flat_map(|c| &c.points), from) {
+        y if y.0 < y.1 => y,
+        _ => (0.0, 1.0),
+    };
     Chart {
-        id,
-        title,
-        about,
+        id: over.id,
+        title: over.title,
+        about: over.about,
         x_name: "t",
-        height,
+        height: over.height,
         x,
         y,
-        decimals: 2,
-        log_x: false,
+        decimals: over.decimals,
+        raw: lanes.iter().map(|(_, trace)| &trace[..]).collect(),
         curves,
-        band: Some((vec![x.0, x.1], vec![band.0; 2], vec![band.1; 2])),
+        band: over
+            .band
+            .map(|band| (vec![x.0, x.1], vec![band.0; 2], vec![band.1; 2])),
         mark: (!state.play.at_end())
             .then(|| state.shown().map(|f| f.time))
             .flatten(),

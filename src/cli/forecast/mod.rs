@@ -121,6 +121,7 @@ pub fn run(args: &ForecastArgs) -> Result<u8> {
         reading,
         start_date: None,
         closed_form: None,
+        one_start: false,
     };
     let recipe = json!({
         "program": "eddyscope",
