@@ -147,6 +147,22 @@ impl Archive {
         self.of(id)?.load(index)
     }
 
+    /// The branch whose own frame number `index` of a branch is: one that it has in common with its parent is the parent's,
+    /// or further up.
+    pub fn owner(&self, id: BranchId, index: usize) -> BranchId {
+        let mut owner = id;
+        // A tree that does not hold together is left after as many steps as it has branches.
+        for _ in 0..self.branches.len() {
+            let branch = self.branch(owner);
+            let shared = branch.filter(|b| index + b.edited <= b.fork);
+            match shared.and_then(|b| b.parent) {
+                Some(parent) => owner = parent,
+                None => break,
+            }
+        }
+        owner
+    }
+
     /// The settings with which a branch goes on when it is taken up: those of its last frame, or those that it was begun
     /// with.
     pub fn goes_on_with(&self, id: BranchId) -> Option<Arc<Settings>> {
@@ -316,6 +332,16 @@ mod tests {
             shape(&a),
             [(1, None, 20), (2, Some(1), 20), (3, Some(2), 40)]
         );
+    }
+
+    #[test]
+    fn frames_before_a_fork_are_the_parents() {
+        let mut edited = branch(2, Some(1), 30);
+        edited.edited = 3;
+        let a = tree(vec![branch(0, None, 0), branch(1, Some(0), 20), edited], 2);
+        let owners: Vec<_> = [5, 20, 21, 27, 28, 30, 31].map(|i| a.owner(2, i)).into();
+        assert_eq!(owners, [0, 0, 1, 1, 2, 2, 2]);
+        assert_eq!(a.owner(0, 7), 0);
     }
 
     #[test]

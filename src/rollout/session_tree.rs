@@ -117,7 +117,7 @@ impl Session<'_> {
         let branch = Branch {
             id,
             name: named(name).unwrap_or_else(|| Branch::default_name(id)),
-            parent: Some(before.active),
+            parent: Some(before.owner(before.active, at)),
             fork: at,
             edited,
             settings: self.shared.settings().settings,

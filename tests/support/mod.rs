@@ -53,6 +53,7 @@ pub struct Synthetic {
     /// Changes of the archive, and whether frames may be asked for.
     version: u64,
     settings: Settings,
+    globe: bool,
     pub commands: Arc<std::sync::Mutex<Vec<Command>>>,
 }
 
@@ -108,6 +109,7 @@ impl Synthetic {
             generation: 1,
             version: 0,
             settings: script.settings.clone(),
+            globe: script.globe,
             commands: Arc::default(),
         }
     }
@@ -165,7 +167,7 @@ impl RolloutSource for Synthetic {
 impl Synthetic {
     /// As the worker does; the new branch gets three frames of its own at once, drawn by its settings.
     fn branch(&mut self, at: usize, name: Option<String>) {
-        let parent = self.archive.active;
+        let owner = self.archive.owner(self.archive.active, at);
         let id = self
             .archive
             .branches
@@ -180,7 +182,7 @@ impl Synthetic {
         self.archive.branches.push(Branch {
             id,
             name: name.unwrap_or_else(|| Branch::default_name(id)),
-            parent: Some(parent),
+            parent: Some(owner),
             fork: at,
             ..Branch::main(Arc::new(self.settings.clone()))
         });
@@ -193,7 +195,10 @@ impl Synthetic {
                 settings: self.settings.clone(),
                 ..script(0)
             };
-            let mut made = frame(i, &script);
+            let mut made = match self.globe {
+                true => rain::frame(i, &script),
+                false => frame(i, &script),
+            };
             made.settings = Arc::new(self.settings.clone());
             // Blobs of another pattern, so that the branch differs from its parent.
             for lane in made.lanes.iter_mut().flatten() {

@@ -32,7 +32,7 @@ fn branch_at(harness: &mut Window<'_>, frame: usize, key_of_strength: egui::Key)
 
 #[test]
 fn a_branch_begins_in_the_past_and_both_can_be_gone_on_with() {
-    let Some((mut harness, commands)) = open(40) else {
+    let Some((mut harness, commands)) = open(24) else {
         return;
     };
     assert!(
@@ -40,16 +40,16 @@ fn a_branch_begins_in_the_past_and_both_can_be_gone_on_with() {
             .query_by_label_contains("Branch from here")
             .is_none()
     );
-    branch_at(&mut harness, 20, egui::Key::Num0);
+    branch_at(&mut harness, 12, egui::Key::Num0);
     let heard = commands.lock().unwrap().clone();
     assert!(
         heard
             .iter()
-            .any(|c| matches!(c, Command::Branch { at: 20, .. }))
+            .any(|c| matches!(c, Command::Branch { at: 12, .. }))
     );
     assert!(matches!(heard.last(), Some(Command::Run)), "{heard:?}");
     let s = state(&mut harness);
-    assert_eq!((s.archive.active, s.last()), (1, 23));
+    assert_eq!((s.archive.active, s.last()), (1, 15));
     assert!(s.play.at_end() && s.play.playing);
     assert_eq!(s.branch_words(1), "λ 0.00");
     // Nothing is offered at the newest frame.
@@ -64,7 +64,7 @@ fn a_branch_begins_in_the_past_and_both_can_be_gone_on_with() {
     harness.run_steps(3);
     assert_eq!(strength(&mut harness), 1.0);
     let s = state(&mut harness);
-    assert_eq!((s.archive.active, s.last()), (0, 39));
+    assert_eq!((s.archive.active, s.last()), (0, 23));
     assert!(!s.play.playing, "nothing is sampled until asked");
     assert!(s.undo.undoes().is_none_or(|what| what.starts_with("λ")));
 
@@ -206,4 +206,45 @@ fn a_loop_between_two_frames() {
     key(&mut harness, egui::Key::Space);
     key(&mut harness, egui::Key::L);
     assert_eq!(state(&mut harness).play.looped(), None);
+}
+
+#[test]
+fn on_the_globe_too() {
+    let mut setup = Setup::new(rain(40));
+    setup.prefs.tips_dismissed = true;
+    let Some((mut harness, _)) = setup.open() else {
+        return;
+    };
+    branch_at(&mut harness, 20, egui::Key::ArrowDown);
+    state(&mut harness).compare_with(Some(0));
+    harness.run_steps(3);
+    let (_, rms) = state(&mut harness)
+        .tree
+        .difference
+        .values()
+        .expect("two days");
+    assert!(rms > 0.1);
+    let lane = harness.get_by_label("Difference lane").rect();
+    let timeline = harness.get_by_label("Branch main").rect();
+    assert!(lane.bottom() < timeline.top() && lane.width() > 100.0);
+}
+
+#[test]
+fn the_first_words_have_room_beside_five_lanes() {
+    for globe in [false, true] {
+        let mut setup = Setup::new(if globe { rain(40) } else { script(40) });
+        setup.script.settings.lanes = [true, true, true, true, true, false];
+        setup.prefs.settings.lanes = setup.script.settings.lanes;
+        let Some((mut harness, _)) = setup.open() else {
+            return;
+        };
+        harness.run_steps(2);
+        let button = harness.get_by_label("Got it").rect();
+        let below = harness.get_by_label("Frame shown").rect();
+        assert!(button.bottom() < below.top() - 8.0, "{button:?} {below:?}");
+        let lanes = ["Truth lane", "Guided lane", "Video model lane"];
+        for lane in lanes.map(|name| harness.get_by_label(name).rect()) {
+            assert!(!lane.intersects(button), "{button:?} {lane:?}");
+        }
+    }
 }

@@ -61,7 +61,9 @@ pub fn show(ui: &mut Ui, state: &mut State, rect: Rect, axis: Axis) {
     let rows = Rect::from_min_max(rect.min, pos2(rect.right(), rect.bottom() - 1.5 * GRID));
     ui.scope_builder(UiBuilder::new().max_rect(rows), |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
-        let scroll = ScrollArea::vertical().id_salt("branches");
+        let scroll = ScrollArea::vertical()
+            .id_salt("branches")
+            .min_scrolled_height(0.0);
         scroll.auto_shrink([false, false]).show(ui, |ui| {
             let size = vec2(ui.available_width(), ROW * branches.len() as f32);
             let (all, _) = ui.allocate_exact_size(size, Sense::hover());
@@ -172,15 +174,11 @@ fn one(ui: &mut Ui, state: &mut State, branch: &Branch, row: Rect, axis: Axis) {
     painter.circle_filled(pos2(to, y), 2.5, color);
 
     // Beside the bar, on the right: in what it differs from its parent.
-    let text = match branch.parent {
-        Some(_) => state.branch_words(id),
-        None => String::new(),
-    };
-    let text = if beside {
-        format!("{text} · beside")
-    } else {
-        text
-    };
+    let mut text = state.branch_words(id);
+    if beside {
+        let apart = if text.is_empty() { "" } else { " · " };
+        text = format!("beside{apart}{text}");
+    }
     let room = row.right() - axis.right - 24.0;
     let galley = truncated(&painter, &text, room, p.weak);
     painter.galley(

@@ -126,11 +126,18 @@ fn difference_title(ui: &Ui, state: &State, rect: Rect) {
     let galley = ui.painter().layout_no_wrap(end, theme::small(), p.weak);
     let middle = rect.top() + TITLE / 2.0 - 1.0;
     let bar = Rect::from_min_size(
-        pos2(rect.right() - galley.size().x - 46.0, middle - 3.5),
-        vec2(40.0, 8.0),
+        pos2(rect.right() - galley.size().x - 34.0, middle - 3.5),
+        vec2(28.0, 8.0),
     );
     let room = Rect::from_min_max(rect.min, pos2(bar.left() - 8.0, rect.bottom()));
-    let about = format!("rms {} {units}", number(rms, 2));
+    let rms = format!("rms {}", number(rms, 2));
+    let with_unit = format!("{rms} {units}");
+    let width = |text: &str, font| {
+        let galley = ui.painter().layout_no_wrap(text.to_owned(), font, p.text);
+        galley.size().x
+    };
+    let taken = width("Difference", theme::body()) + 8.0 + width(&with_unit, theme::small());
+    let about = if taken < room.width() { with_unit } else { rms };
     title(ui, room, "Difference", p.text, &about);
     gradient(ui, bar, &look);
     let at = pos2(bar.right() + 6.0, middle - galley.size().y / 2.0 + 0.5);
