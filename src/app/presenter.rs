@@ -19,7 +19,8 @@ use super::widgets::number;
 pub const ZOOM: f32 = 1.4;
 /// Height of the line of figures, points.
 const FOOT: f32 = 64.0;
-const KEYS: &str = "Space play   ↑ ↓ λ   0 1 λ off, on   M history   A plot   F11 or Esc leave";
+const KEYS: &str =
+    "Space play   [ ] λ down, up   0 1 λ off, on   M history   A plot   F11 or Esc leave";
 
 /// State of the mode.
 #[derive(Debug, Clone, Copy, Default)]

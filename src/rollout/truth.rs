@@ -174,6 +174,13 @@ impl Truth {
             && next.is_multiple_of(CHECKPOINT_EVERY)
         {
             checkpoints.insert(next, Arc::new(states.clone()));
+            // Of long ago one in sixteen is enough: a long rollout does not grow by them.
+            if let Some(old) = next.checked_sub(64 * CHECKPOINT_EVERY)
+                && old.is_multiple_of(CHECKPOINT_EVERY)
+                && !old.is_multiple_of(16 * CHECKPOINT_EVERY)
+            {
+                checkpoints.remove(&old);
+            }
         }
     }
 

@@ -57,6 +57,7 @@ pub struct Synthetic {
     /// Changes of the archive, and whether frames may be asked for.
     version: u64,
     settings: Settings,
+    globe: bool,
     pub commands: Arc<std::sync::Mutex<Vec<Command>>>,
 }
 
@@ -117,6 +118,7 @@ impl Synthetic {
             generation: 1,
             version: 0,
             settings: script.settings.clone(),
+            globe: script.globe,
             commands: Arc::default(),
         }
     }
@@ -202,7 +204,10 @@ impl Synthetic {
                 settings: self.settings.clone(),
                 ..script(0)
             };
-            let mut made = frame(i, &script);
+            let mut made = match self.globe {
+                true => rain::frame(i, &script),
+                false => frame(i, &script),
+            };
             made.settings = Arc::new(self.settings.clone());
             // Blobs of another pattern, so that the branch differs from its parent.
             for lane in made.lanes.iter_mut().flatten() {

@@ -207,3 +207,44 @@ fn a_loop_between_two_frames() {
     key(&mut harness, egui::Key::L);
     assert_eq!(state(&mut harness).play.looped(), None);
 }
+
+#[test]
+fn on_the_globe_too() {
+    let mut setup = Setup::new(rain(40));
+    setup.prefs.tips_dismissed = true;
+    let Some((mut harness, _)) = setup.open() else {
+        return;
+    };
+    branch_at(&mut harness, 20, egui::Key::ArrowDown);
+    state(&mut harness).compare_with(Some(0));
+    harness.run_steps(3);
+    let (_, rms) = state(&mut harness)
+        .tree
+        .difference
+        .values()
+        .expect("two days");
+    assert!(rms > 0.1);
+    let lane = harness.get_by_label("Difference lane").rect();
+    let timeline = harness.get_by_label("Branch main").rect();
+    assert!(lane.bottom() < timeline.top() && lane.width() > 100.0);
+}
+
+#[test]
+fn the_first_words_have_room_beside_five_lanes() {
+    for globe in [false, true] {
+        let mut setup = Setup::new(if globe { rain(40) } else { script(40) });
+        setup.script.settings.lanes = [true, true, true, true, true, false];
+        setup.prefs.settings.lanes = setup.script.settings.lanes;
+        let Some((mut harness, _)) = setup.open() else {
+            return;
+        };
+        harness.run_steps(2);
+        let button = harness.get_by_label("Got it").rect();
+        let below = harness.get_by_label("Frame shown").rect();
+        assert!(button.bottom() < below.top() - 8.0, "{button:?} {below:?}");
+        let lanes = ["Truth lane", "Guided lane", "Video model lane"];
+        for lane in lanes.map(|name| harness.get_by_label(name).rect()) {
+            assert!(!lane.intersects(button), "{button:?} {lane:?}");
+        }
+    }
+}

@@ -350,14 +350,24 @@ fn step(text: StepText) -> std::result::Result<Step, Fault> {
     }
     Ok(Step {
         title: text.title.into_inner(),
-        text: text.text.into_inner(),
+        text: flowing(text.text.get_ref()),
         highlight,
         set,
         ask,
         goals,
-        goal: text.goal.map(Spanned::into_inner),
-        answer: text.answer.map(Spanned::into_inner),
+        goal: text.goal.map(|t| flowing(t.get_ref())),
+        answer: text.answer.map(|t| flowing(t.get_ref())),
     })
+}
+
+/// Text as paragraphs: a line break is a space, an empty line begins a paragraph.
+fn flowing(text: &str) -> String {
+    let paragraphs: Vec<String> = text
+        .trim()
+        .split("\n\n")
+        .map(|p| p.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    paragraphs.join("\n\n")
 }
 
 fn known(figure: &str, at: usize) -> std::result::Result<(), Fault> {

@@ -72,10 +72,14 @@ fn sections(ui: &mut Ui, state: &mut State, width: f32) {
 }
 
 /// Names what was drawn since `top`, so that it can be pointed at.
-fn mark(ui: &mut Ui, state: &mut State, name: &'static str, top: egui::Pos2) {
+pub fn mark(ui: &mut Ui, state: &mut State, name: &'static str, top: egui::Pos2) {
     let end = egui::pos2(ui.max_rect().right(), ui.cursor().top());
     let rect = egui::Rect::from_min_max(top, end);
     state.marks.set(name, rect);
+    if state.lessons.scroll_to == Some(name) {
+        state.lessons.scroll_to = None;
+        ui.scroll_to_rect(rect.expand(2.0 * GRID), None);
+    }
     spotlight::ring(ui, state, name, rect);
 }
 

@@ -45,11 +45,11 @@ const TRY_KNOWN: [(&str, &str); 3] = [
     ),
     (
         "Drag it back to 1",
-        "The exact discriminator's gradient makes each frame follow from the last: the lanes have truth's autocorrelation.",
+        "The gradient of the exact discriminator makes each frame follow from the last.",
     ),
     (
         "Let D be mistaken",
-        "Under Discriminator: what it believes is what you see, not what is true.",
+        "Under Discriminator: you see what it believes, not what is true.",
     ),
 ];
 

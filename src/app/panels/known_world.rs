@@ -7,6 +7,7 @@ use crate::closed_form::{Belief, ClosedForm, GaussianProcess, TravellingWave, Wa
 use super::super::state::State;
 use super::super::theme::GRID;
 use super::super::widgets::{note, number, row, section, segmented};
+use super::controls;
 
 /// What was done to a parameter.
 #[derive(Default)]
@@ -87,8 +88,7 @@ pub fn show(ui: &mut Ui, state: &mut State) {
         }
     });
     state.prefs.folds.world = open;
-    let rect = egui::Rect::from_min_max(top, egui::pos2(ui.max_rect().right(), ui.cursor().top()));
-    state.marks.set("world", rect);
+    controls::mark(ui, state, "world", top);
     if edits.changed {
         state.prefs.spec.closed_form = Some(world);
     }
@@ -103,7 +103,7 @@ fn gaussian(ui: &mut Ui, p: &mut GaussianProcess, edits: &mut Edits) {
         edits,
         (
             "Correlation length, cells",
-            "How far a blob reaches. Spectrum (1 + (k ℓ)²)⁻³.",
+            "How far a blob reaches. Wavenumbers k beyond 1 / length fade, in the end as 1 / k^6.",
         ),
         &mut p.length,
         (2.0, 10.0, 1),

@@ -11,7 +11,7 @@ use super::super::files::Purpose;
 use super::super::state::State;
 use super::super::theme::{GRID, palette};
 use super::super::widgets::{Icon, icon_button, note, row, segmented};
-use super::rain_options;
+use super::{controls, rain_options};
 
 /// Steps, solver, churn, start.
 pub fn sampler(ui: &mut Ui, state: &mut State) {
@@ -104,8 +104,7 @@ pub fn sampler(ui: &mut Ui, state: &mut State) {
         let color = palette(ui).alarm;
         ui.label(egui::RichText::new(warning).small().color(color));
     }
-    let end = egui::pos2(ui.max_rect().right(), ui.cursor().top());
-    state.marks.set("start", egui::Rect::from_min_max(top, end));
+    controls::mark(ui, state, "start", top);
     if s != state.prefs.settings.sampler {
         state.prefs.settings.sampler = s;
         state.publish();
