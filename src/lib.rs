@@ -14,7 +14,7 @@
 //! |---|---|
 //! | [`app`] | what a person sees: panels, viewport, plots, timeline, dialogs, theme (egui) |
 //! | [`render`] | field -> pixels: WGSL pipeline, colour maps, the same picture on the CPU |
-//! | [`export`] | field -> files: PNG with its recipe |
+//! | [`export`] | field -> files and back: pictures, films, data, sessions, each with its recipe |
 //! | [`evaluate`] | the paper's figures and tables from ensembles of all methods |
 //! | [`report`] | charts, maps and the page that holds them: SVG, PNG, HTML |
 //! | [`rollout`] | settings, the engine (frames one after another), the worker thread that owns it, the microscope beside it |
@@ -36,8 +36,10 @@
 //! A change begins here: another sampler in `diffusion::sampler`; another discriminator as an implementation of
 //! [`diffusion::Discriminate`] and a line in `rollout::engine`; another figure in `metrics`, then in
 //! `rollout::diagnostics` (over time) or `rollout::figures` (in space, ensembles) and `app::plots`; another fault that is
-//! named as it happens in `rollout::signatures` and `app::plots::signs`; another control in `rollout::settings` and `app::panels`; another world with
-//! its own solver preset in `sim::params`, its training file under `models/` and a line in `model::shipped`.
+//! named as it happens in `rollout::signatures` and `app::plots::signs`; another control in `rollout::settings` and
+//! `app::panels`; another kind of export in `export::plan`; another thing that can be asked of the window in
+//! `app::commands`; another world with its own solver preset in `sim::params`, its training file under `models/` and a line
+//! in `model::shipped`.
 //!
 //! # Two worlds
 //!

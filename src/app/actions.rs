@@ -1,194 +1,103 @@
-//! What the keyboard does.
+//! What keys and menus have in common: closing, theme, scale, the visible focus.
 
-use egui::{Key, Modifiers};
+use egui::{Key, Modifiers, Stroke, StrokeKind};
 
-use crate::render::Projection;
-
+use super::commands;
 use super::edit;
 use super::microscope;
 use super::stage::Stage;
 use super::state::State;
+use super::theme::Palette;
 
-/// Keys that only the globe has.
-pub const GLOBE_KEYS: &str = "C  G  P";
-
-/// Keys and what they do, as the help sheet shows them.
-pub const KEYS: &[(&str, &str)] = &[
-    ("Space", "play or pause"),
-    ("← →", "one frame back or forward; at the end, make one"),
-    ("Home  End", "first and newest frame"),
-    ("B", "branch from the frame shown"),
-    ("I  O  L", "a loop begins here, ends here; loop on or off"),
-    ("↑ ↓  or  ] [", "guidance strength λ by 0.05"),
-    ("0", "λ = 0, the image model alone"),
-    ("1", "λ at the value suggested for this model"),
-    ("M", "next history length"),
-    ("S", "save the picture"),
-    (GLOBE_KEYS, "coastlines, graticule, projection"),
-    (
-        "X",
-        "microscope: the denoising of the frame shown, and back",
-    ),
-    ("E", "edit the last frames by hand, and back"),
-    ("T", "light or dark"),
-    ("F2", "lessons"),
-    ("F11  Shift+P", "presenter mode, for a projector"),
-    ("Ctrl+Z  Ctrl+Y", "undo and redo of settings"),
-    ("Esc", "close what is open; forget the followed cell"),
-    ("F1  ?", "this help"),
-];
-
-/// Handles the keyboard; nothing while a text field has it.
+/// Handles the keyboard.
 pub fn keyboard(ctx: &egui::Context, state: &mut State) {
-    if ctx.egui_wants_keyboard_input() {
-        return;
-    }
-    match state.stage {
-        Stage::Microscope => microscope::keyboard(ctx, state),
-        Stage::Edit => edit::keyboard(ctx, state),
-        _ => {}
-    }
-    tree_keys(ctx, state);
-    super::stage::keys(ctx, state);
-    let pressed = |key: Key| ctx.input_mut(|i| i.consume_key(Modifiers::NONE, key));
-    let (first, last) = (state.first(), state.last());
-    if pressed(Key::Space) {
-        let order = state.play.toggle();
-        state.obey(order);
-    }
-    if pressed(Key::ArrowLeft) {
-        let order = state.play.step(false, first, last);
-        state.obey(order);
-    }
-    if pressed(Key::ArrowRight) {
-        let order = state.play.step(true, first, last);
-        state.obey(order);
-    }
-    if pressed(Key::Home) {
-        let order = state.play.go_to(first, last);
-        state.obey(order);
-    }
-    if pressed(Key::End) {
-        let order = state.play.go_to_end();
-        state.obey(order);
-    }
-    let step = state.strength_limit() / 40.0;
-    if pressed(Key::ArrowUp) || pressed(Key::CloseBracket) {
-        nudge(state, step);
-    }
-    if pressed(Key::ArrowDown) || pressed(Key::OpenBracket) {
-        nudge(state, -step);
-    }
-    if pressed(Key::Num0) {
-        state.set_strength(0.0);
-    }
-    if pressed(Key::Num1) {
-        let (suggested, _) = state.strength_marks();
-        state.set_strength(suggested);
-    }
-    if pressed(Key::M) {
-        let history = &mut state.prefs.settings.guidance.history;
-        *history = (*history + 1) % 4;
-        state.publish();
-    }
-    if pressed(Key::S) {
-        state.open_save();
-    }
-    if state.globe().is_some() {
-        let globe = &mut state.prefs.globe;
-        globe.coast ^= pressed(Key::C);
-        globe.graticule ^= pressed(Key::G);
-        if pressed(Key::P) {
-            globe.view.projection = match globe.view.projection {
-                Projection::Equirectangular => Projection::EqualEarth,
-                Projection::EqualEarth => Projection::Equirectangular,
-            };
-        }
-    }
-    if pressed(Key::X) && !state.archive.frames.is_empty() {
-        match state.stage {
-            Stage::Microscope => state.stage = Stage::Lanes,
-            _ => state.open_microscope(None),
-        }
-    }
-    if pressed(Key::F2) {
-        state.lessons.list_open = !state.lessons.list_open;
-    }
-    if pressed(Key::E) && !state.archive.frames.is_empty() {
-        match state.stage {
-            Stage::Edit => state.stage = Stage::Lanes,
-            _ => state.open_editor(),
-        }
-    }
-    if pressed(Key::T) {
-        toggle_theme(ctx, state);
-    }
-    // "?" needs Shift on many keyboards.
-    let question = ctx.input_mut(|i| {
-        i.consume_key(Modifiers::SHIFT, Key::Questionmark)
-            || i.consume_key(Modifiers::SHIFT, Key::Slash)
-    });
-    if pressed(Key::F1) || pressed(Key::Questionmark) || question {
-        state.help_open = !state.help_open;
-    }
-    // An open list closes itself at Esc.
-    if !egui::Popup::is_any_open(ctx) && pressed(Key::Escape) {
-        if state.lessons.list_open {
-            state.lessons.list_open = false;
-        } else if state.help_open
-            || state.files.save_open
-            || state.files.model_open
-            || state.plots.save.is_open()
-            || state.rain.is_open()
-            || state.notices.list_open
-        {
-            state.help_open = false;
-            state.files.save_open = false;
-            state.files.model_open = false;
-            state.plots.save.close();
-            state.rain.close();
-            state.notices.list_open = false;
-        } else {
+    let escape =
+        |ctx: &egui::Context| ctx.input_mut(|i| i.consume_key(Modifiers::NONE, Key::Escape));
+    // An open list closes itself at Esc; a window closes even while a text in it has the keyboard.
+    if !egui::Popup::is_any_open(ctx) {
+        if state.has_window() {
+            if escape(ctx) {
+                state.close_windows();
+            }
+        } else if !ctx.egui_wants_keyboard_input() && escape(ctx) {
             state.pin = None;
         }
     }
-}
-
-/// Undo and redo, branches, the loop.
-fn tree_keys(ctx: &egui::Context, state: &mut State) {
-    let with = |modifiers, key| ctx.input_mut(|i| i.consume_key(modifiers, key));
-    let both = Modifiers::COMMAND | Modifiers::SHIFT;
-    // The one with more modifiers first: the other would take it too.
-    if with(both, Key::Z) || with(Modifiers::COMMAND, Key::Y) {
-        state.redo();
-    } else if with(Modifiers::COMMAND, Key::Z) {
-        state.undo();
+    // "?" needs Shift on many keyboards.
+    let question = !ctx.egui_wants_keyboard_input()
+        && ctx.input_mut(|i| {
+            i.consume_key(Modifiers::SHIFT, Key::Questionmark)
+                || i.consume_key(Modifiers::SHIFT, Key::Slash)
+        });
+    if question {
+        state.help_open = !state.help_open;
     }
-    if state.archive.frames.is_empty() {
-        return;
+    if !ctx.egui_wants_keyboard_input() {
+        match state.stage {
+            Stage::Microscope => microscope::keyboard(ctx, state),
+            Stage::Edit => edit::keyboard(ctx, state),
+            _ => {}
+        }
+        super::stage::keys(ctx, state);
     }
-    let pressed = |key: Key| with(Modifiers::NONE, key);
-    let (first, last) = (state.first(), state.last());
-    let shown = state.play.shown(first, last);
-    if pressed(Key::B) {
-        state.branch_here();
-    }
-    if pressed(Key::I) {
-        state.play.loop_from(shown, last);
-    }
-    if pressed(Key::O) {
-        state.play.loop_to(shown, first);
-    }
-    if pressed(Key::L) {
-        state.toggle_loop();
+    commands::keyboard(ctx, state);
+    // The presenter mode has a size of its own.
+    if !state.presenter.on && ctx.zoom_factor() != state.prefs.scale {
+        ctx.set_zoom_factor(state.prefs.scale);
     }
 }
 
-/// One step of the strength, on its grid of steps.
-fn nudge(state: &mut State, by: f32) {
-    let step = by.abs();
+impl State {
+    /// Whether a window lies over the panels.
+    fn has_window(&self) -> bool {
+        self.help_open
+            || self.files.save_open
+            || self.files.model_open
+            || self.files.open_open
+            || self.rain.is_open()
+            || self.restoring.found.is_some()
+            || self.palette.is_open()
+            || self.notices.list_open
+            || self.lessons.list_open
+            || self.plots.save.is_open()
+    }
+
+    fn close_windows(&mut self) {
+        self.help_open = false;
+        self.files.save_open = false;
+        self.files.model_open = false;
+        self.files.open_open = false;
+        self.rain.close();
+        self.restoring.found = None;
+        self.palette.close();
+        self.notices.list_open = false;
+        self.lessons.list_open = false;
+        self.plots.save.close();
+    }
+
+    /// Opens the window that asks for a file.
+    pub fn ask_for_file(&mut self) {
+        self.files.open_open = true;
+        self.files.save_focus = true;
+    }
+
+    /// Guidance and sampler as the model suggests them, lanes as on the first day.
+    pub fn reset_settings(&mut self) {
+        self.prefs.settings = Default::default();
+        if let Some(facts) = &self.facts {
+            let guidance = &mut self.prefs.settings.guidance;
+            guidance.strength = facts.suggested_strength[guidance.discriminator as usize];
+            guidance.video_strength = facts.video_strength;
+        }
+        self.publish();
+    }
+}
+
+/// Moves the strength by steps, on its grid of steps.
+pub fn nudge(state: &mut State, steps: f32) {
+    let step = state.strength_limit() / 40.0;
     let now = state.prefs.settings.guidance.strength;
-    let next = ((now + by) / step).round() * step;
+    let next = ((now + steps * step) / step).round() * step;
     // Two decimals are what the window shows; 0.05 is not exact in binary.
     let next = (next * 100.0).round() / 100.0;
     state.set_strength(next.clamp(0.0, state.strength_limit().max(now)));
@@ -208,4 +117,18 @@ pub fn apply_theme(ctx: &egui::Context, dark: Option<bool>) {
         Some(false) => egui::ThemePreference::Light,
         None => egui::ThemePreference::System,
     });
+}
+
+/// A ring around the control that has the keyboard, whatever it is.
+pub fn show_focus(ctx: &egui::Context) {
+    let Some(id) = ctx.memory(|m| m.focused()) else {
+        return;
+    };
+    let Some(response) = ctx.read_response(id) else {
+        return;
+    };
+    let color = Palette::of(ctx.theme()).accent;
+    let painter = ctx.layer_painter(response.layer_id);
+    let ring = response.rect.expand(1.0).intersect(ctx.content_rect());
+    painter.rect_stroke(ring, 5.0, Stroke::new(1.5, color), StrokeKind::Inside);
 }

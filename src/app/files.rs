@@ -1,12 +1,15 @@
-//! Dialogs of the system and their typed twins.
+//! Dialogs of the system and their typed twins; the export in flight.
 //!
 //! A dialog runs on its own thread and never blocks the window. Where none opens (no portal on the desktop) the typed
 //! path beside it does the same.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::time::Duration;
 
 use crate::error::UserError;
+use crate::export::{Format, Watch};
+use crate::rollout::settings::LANES;
 
 use super::prefs::Prefs;
 
@@ -15,12 +18,57 @@ use super::prefs::Prefs;
 pub enum Purpose {
     /// A start file.
     Start,
-    /// Where to save the picture.
-    Picture,
+    /// A file to open, of any kind.
+    Open,
+    /// Where to write an export.
+    Export(Format),
     /// A model folder.
     Model,
     /// Where to save a plot.
     Plot,
+}
+
+/// What is chosen in the export window.
+#[derive(Debug, Clone)]
+pub struct ExportChoice {
+    /// Kind of file.
+    pub format: Format,
+    /// First frame.
+    pub first: usize,
+    /// Last frame.
+    pub last: usize,
+    /// Every so many frames.
+    pub every: usize,
+    /// Width of a lane, pixels; 0 = one that fits the world.
+    pub side: usize,
+    /// Pictures a second.
+    pub rate: f32,
+    /// Lanes in the file, of those on screen.
+    pub lanes: [bool; LANES],
+}
+
+impl Default for ExportChoice {
+    fn default() -> Self {
+        Self {
+            format: Format::Png,
+            first: 0,
+            last: 0,
+            every: 1,
+            side: 0,
+            rate: 12.0,
+            lanes: [true; LANES],
+        }
+    }
+}
+
+/// An export that is being written.
+#[derive(Debug)]
+pub struct Writing {
+    /// Its progress.
+    pub watch: Watch,
+    /// The file.
+    pub path: PathBuf,
+    result: Receiver<Result<(), UserError>>,
 }
 
 /// Typed paths and dialogs in flight.
@@ -30,18 +78,24 @@ pub struct Files {
     pub start_path: String,
     /// Typed date of the start, on the globe; empty = the seed chooses.
     pub start_date: String,
-    /// Typed path of the picture.
+    /// Typed path of the export.
     pub picture_path: String,
     /// Typed path of a model folder.
     pub model_path: String,
-    /// Whether the window that asks for it is open.
+    /// Typed path of a file to open.
+    pub open_path: String,
+    /// Whether the window that asks for a model folder is open.
     pub model_open: bool,
-    /// Whether the save window is open.
+    /// Whether the window that asks for a file to open is open.
+    pub open_open: bool,
+    /// Whether the export window is open.
     pub save_open: bool,
-    /// Whether its text field should take the keyboard.
+    /// Whether the text field of the window just opened should take the keyboard.
     pub save_focus: bool,
+    /// What is chosen in the export window.
+    pub choice: ExportChoice,
     dialog: Option<(Purpose, Receiver<Option<PathBuf>>)>,
-    writing: Option<Receiver<Result<PathBuf, UserError>>>,
+    writing: Option<Writing>,
 }
 
 impl Files {
@@ -68,7 +122,12 @@ impl Files {
         self.dialog.is_some()
     }
 
-    /// Whether a picture is being written.
+    /// The export being written.
+    pub fn writing(&self) -> Option<&Writing> {
+        self.writing.as_ref()
+    }
+
+    /// Whether an export is being written.
     pub fn is_writing(&self) -> bool {
         self.writing.is_some()
     }
@@ -92,6 +151,16 @@ impl Files {
                         .add_filter("All files", &["*"])
                         .pick_file(),
                 ),
+                Purpose::Open => {
+                    let endings: Vec<&str> = Format::ALL.iter().map(|(f, _)| f.ending()).collect();
+                    pollster::block_on(
+                        dialog
+                            .set_title("Open a session, a recipe or a start")
+                            .add_filter("Files of eddyscope", &endings)
+                            .add_filter("All files", &["*"])
+                            .pick_file(),
+                    )
+                }
                 Purpose::Model => {
                     pollster::block_on(dialog.set_title("Open a model folder").pick_folder())
                 }
@@ -106,14 +175,15 @@ impl Files {
                             .save_file(),
                     )
                 }
-                Purpose::Picture => {
+                Purpose::Export(format) => {
                     if let Some(name) = name {
                         dialog = dialog.set_file_name(name);
                     }
+                    let label = Format::ALL.iter().find(|(f, _)| *f == format);
                     pollster::block_on(
                         dialog
-                            .set_title("Save the picture")
-                            .add_filter("PNG", &["png"])
+                            .set_title("Export")
+                            .add_filter(label.map_or("File", |(_, n)| n), &[format.ending()])
                             .save_file(),
                     )
                 }
@@ -149,42 +219,70 @@ impl Files {
         }
     }
 
-    /// Runs `write` on a thread of its own; its result comes from [`Self::poll_written`].
+    /// Writes `path` on a thread of its own; what comes of it is told by [`Self::poll_written`].
     pub fn write_aside(
         &mut self,
         ctx: &egui::Context,
-        write: impl FnOnce() -> Result<PathBuf, UserError> + Send + 'static,
+        path: PathBuf,
+        write: impl FnOnce(&Watch) -> Result<(), UserError> + Send + 'static,
     ) {
-        let (sender, receiver) = channel();
-        let ctx = ctx.clone();
+        let (sender, result) = channel();
+        let (ctx, watch) = (ctx.clone(), Watch::default());
+        let inside = watch.clone();
         let spawned = std::thread::Builder::new()
-            .name("save-picture".into())
+            .name("export".into())
             .spawn(move || {
-                let _ = sender.send(write());
+                let _ = sender.send(write(&inside));
                 ctx.request_repaint();
             });
         match spawned {
-            Ok(_) => self.writing = Some(receiver),
-            Err(e) => log::warn!("cannot save: {e}"),
+            Ok(_) => {
+                self.writing = Some(Writing {
+                    watch,
+                    path,
+                    result,
+                });
+            }
+            Err(e) => log::warn!("cannot write: {e}"),
         }
     }
 
-    /// What became of the picture, once.
-    pub fn poll_written(&mut self) -> Option<Result<PathBuf, UserError>> {
-        match self.writing.as_ref()?.try_recv() {
-            Ok(result) => {
-                self.writing = None;
-                Some(result)
-            }
-            Err(TryRecvError::Empty) => None,
-            Err(TryRecvError::Disconnected) => {
-                self.writing = None;
-                Some(Err(UserError::new(
-                    "Cannot save the picture",
-                    "its thread ended before the file was written",
-                    "Try again, with another file name",
-                )))
-            }
-        }
+    /// What became of the export, once.
+    pub fn poll_written(&mut self) -> Option<Written> {
+        let writing = self.writing.as_ref()?;
+        let result = match writing.result.try_recv() {
+            Ok(result) => result,
+            Err(TryRecvError::Empty) => return None,
+            Err(TryRecvError::Disconnected) => Err(UserError::new(
+                format!("Cannot write {}", writing.path.display()),
+                "its thread ended before the file was written",
+                "Try again, with another file name",
+            )),
+        };
+        let writing = self.writing.take()?;
+        Some(Written {
+            cancelled: result.is_err() && writing.watch.is_cancelled(),
+            path: writing.path.clone(),
+            result,
+        })
     }
+}
+
+impl Drop for Writing {
+    /// The window is gone: nobody waits for the file any more. Its thread is given a moment to clear up.
+    fn drop(&mut self) {
+        self.watch.cancel();
+        let _ = self.result.recv_timeout(Duration::from_secs(3));
+    }
+}
+
+/// An export that came to its end.
+#[derive(Debug)]
+pub struct Written {
+    /// The file.
+    pub path: PathBuf,
+    /// Whether it was cancelled.
+    pub cancelled: bool,
+    /// What became of it.
+    pub result: Result<(), UserError>,
 }

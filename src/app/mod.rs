@@ -26,7 +26,9 @@
 //! | `presenter` | the lanes alone, large, for a projector |
 //! | `series`, `trace` | time series beside the archive, drawn in constant time |
 //! | `spotlight` | which control to look at, with a ring around it |
-//! | `files`, `saving` | dialogs, typed paths, the picture as a file |
+//! | `files`, `saving` | dialogs, typed paths, exports |
+//! | `restoring` | files that are opened: sessions, recipes, starts |
+//! | `commands` | everything that can be asked by name: keyboard, menus and palette read it |
 //! | `rain_files` | a person's files of precipitation, before they are used |
 //! | `notices` | errors and news |
 //! | `prefs` | what persists |
@@ -34,6 +36,7 @@
 //! | `smoke` | the scripted run of continuous integration |
 
 mod actions;
+pub mod commands;
 mod difference;
 mod edit;
 mod files;
@@ -48,6 +51,7 @@ mod plots;
 mod prefs;
 mod presenter;
 mod rain_files;
+mod restoring;
 mod saving;
 mod series;
 mod smoke;
@@ -95,6 +99,8 @@ pub struct AppOptions {
     pub device: DeviceRequest,
     /// A start file.
     pub open: Option<PathBuf>,
+    /// A file to open: session, recipe, start or model folder.
+    pub file: Option<PathBuf>,
     /// Scripted run: the window drives itself, writes what it saw and closes.
     pub smoke: Option<SmokePlan>,
     /// Folder of more lessons.
@@ -219,6 +225,9 @@ fn create(
     let smoke = options
         .smoke
         .map(|plan| smoke::Smoke::new(plan, began, outcome));
+    if let Some(file) = options.file {
+        state.open_argument(&cc.egui_ctx, file);
+    }
     EddyApp::new(&cc.egui_ctx, state, smoke, gpu_errors)
 }
 

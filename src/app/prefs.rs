@@ -185,6 +185,16 @@ pub struct Prefs {
     pub lessons_folder: Option<std::path::PathBuf>,
     /// Last folder of a saved picture.
     pub save_folder: Option<std::path::PathBuf>,
+    /// Files opened or saved last, the newest first.
+    #[serde(default)]
+    pub recent: Vec<std::path::PathBuf>,
+    /// Size of everything in the window, 1 = as designed.
+    #[serde(default = "plain_scale")]
+    pub scale: f32,
+}
+
+fn plain_scale() -> f32 {
+    1.0
 }
 
 impl Default for Prefs {
@@ -207,6 +217,8 @@ impl Default for Prefs {
             lessons: BTreeMap::new(),
             lessons_folder: None,
             save_folder: None,
+            recent: Vec::new(),
+            scale: plain_scale(),
         }
     }
 }
@@ -225,6 +237,9 @@ impl Prefs {
             }
             for world in prefs.worlds.values() {
                 world.settings.validate().map_err(|e| e.headline)?;
+            }
+            if !(0.5..=3.0).contains(&prefs.scale) {
+                return Err(format!("scale {}", prefs.scale));
             }
             if !prefs.globe.view.is_valid() {
                 return Err("a view beside the globe".to_owned());

@@ -1,27 +1,53 @@
-//! Saving the picture on the screen.
+//! What is on screen into a file: which frames, which lanes, how they look; sessions and recent files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use egui::{Align, Layout, RichText};
-
-use crate::export::picture::{GlobePicture, Panel, Paper, Picture};
-use crate::export::{GlobeRecipe, Recipe, save_picture};
+use crate::export::picture::{GlobePicture, Paper, Picture};
+use crate::export::{FORMAT, Format, GlobeRecipe, Plan, Recipe, Scene, SceneLane, kind_of};
+use crate::model::Model;
+use crate::rollout::frame::FrameSet;
 
 use super::files::Purpose;
 use super::state::State;
-use super::theme::{GRID, Palette};
+use super::theme::Palette;
 use super::widgets::number;
 
+/// Recent files that are remembered.
+const RECENT: usize = 8;
+
 impl State {
-    /// Opens the save window with a name for the frame shown.
+    /// Opens the export window for a kind of file, with a name for what is on screen.
+    pub fn open_export(&mut self, format: Format) {
+        if self.archive.frames.is_empty() {
+            return;
+        }
+        let (first, last, side) = (self.first(), self.last(), self.usual_side());
+        let choice = &mut self.files.choice;
+        choice.format = format;
+        if !self.files.save_open {
+            (choice.first, choice.last) = (first, last);
+            choice.side = side;
+            self.files.save_focus = true;
+        }
+        self.files.save_open = true;
+        self.name_export();
+    }
+
+    /// Opens the export window for the picture.
     pub fn open_save(&mut self) {
-        let Some(frame) = self.shown() else { return };
+        self.open_export(Format::Png);
+    }
+
+    /// A name for the file of the chosen kind.
+    pub fn name_export(&mut self) {
+        let format = self.files.choice.format;
         let model = self.facts.as_ref().map_or("field", |f| f.name.as_str());
-        let name = format!(
-            "{model}-seed{}-frame{:04}.png",
-            self.spec().seed,
-            frame.index
-        );
+        let seed = self.spec().seed;
+        let ending = format.ending();
+        let name = match (format, self.shown()) {
+            (Format::Png, Some(frame)) => format!("{model}-seed{seed}-frame{:04}.png", frame.index),
+            _ => format!("{model}-seed{seed}.{ending}"),
+        };
         let folder = self
             .prefs
             .save_folder
@@ -29,57 +55,98 @@ impl State {
             .or_else(|| std::env::current_dir().ok())
             .unwrap_or_default();
         self.files.picture_path = folder.join(name).display().to_string();
-        self.files.save_open = true;
-        self.files.save_focus = true;
     }
 
-    /// The picture on the screen with its recipe, if there is a frame.
+    fn usual_side(&self) -> usize {
+        if self.globe().is_some() { 960 } else { 512 }
+    }
+
+    /// The picture of the frame shown with its recipe, without the settings over time.
     pub fn picture(&self, dark: bool) -> Option<(Picture, Recipe)> {
-        let (frame, facts) = (self.shown()?, self.facts.as_ref()?);
-        let look = self.look(dark);
+        let picture = self.scene(dark)?.picture(self.shown()?);
+        Some((picture, self.recipe(dark)?))
+    }
+
+    /// How the lanes look, for pictures. `None` without a model or lanes.
+    fn scene(&self, dark: bool) -> Option<Scene> {
+        let facts = self.facts.as_ref()?;
         let prefs = &self.prefs.globe;
         let palette = Palette::of(if dark {
             egui::Theme::Dark
         } else {
             egui::Theme::Light
         });
-        let panels = self
+        let choice = &self.files.choice;
+        let lanes: Vec<SceneLane> = self
             .lanes()
             .into_iter()
-            .filter_map(|kind| {
-                let lane = frame.lanes[kind.index()].as_ref()?;
+            .filter(|kind| choice.lanes[kind.index()])
+            .map(|kind| {
                 let [r, g, b, _] = palette.lane(kind).to_array();
-                Some(Panel {
-                    title: kind.label().to_owned(),
-                    made_by: self.made_by(kind, frame),
+                SceneLane {
+                    kind,
                     color: [r, g, b],
-                    values: self.values(lane)?.clone(),
-                    size: self.size(),
-                })
+                }
             })
-            .collect::<Vec<_>>();
-        if panels.is_empty() {
+            .collect();
+        if lanes.is_empty() {
             return None;
         }
-        let when = match frame.date {
-            Some(date) => format!("{date} · day {}", frame.index),
-            None => format!("frame {} · t = {}", frame.index, number(frame.time, 2)),
-        };
-        let caption = format!(
-            "{when} · seed {} · model {} · eddyscope {}",
-            self.spec().seed,
-            facts.name,
-            env!("CARGO_PKG_VERSION"),
-        );
-        let recipe = Recipe {
+        Some(Scene {
+            lanes,
+            member: self.member,
+            size: self.size(),
+            view: self.view,
+            look: self.look(dark),
+            quantity: facts.quantity.clone(),
+            units: facts.units.clone(),
+            made_by: self.maker(),
+            when,
+            caption: format!(
+                "seed {} · model {} · eddyscope {}",
+                self.spec().seed,
+                facts.name,
+                env!("CARGO_PKG_VERSION"),
+            ),
+            paper: if dark { Paper::DARK } else { Paper::LIGHT },
+            side: match choice.side {
+                0 => self.usual_side(),
+                side => side,
+            },
+            globe: self.rows().map(|rows| GlobePicture {
+                rows: rows.clone(),
+                view: prefs.view,
+                coast: prefs.coast,
+                graticule: prefs.graticule,
+                dark,
+            }),
+        })
+    }
+
+    /// How the frame shown was made; the settings over time are added when the file is written.
+    fn recipe(&self, dark: bool) -> Option<Recipe> {
+        let (frame, facts) = (self.shown()?, self.facts.as_ref()?);
+        let look = self.look(dark);
+        let prefs = &self.prefs.globe;
+        let model = self.prefs.model_name();
+        let shipped = Model::is_built_in(model);
+        Some(Recipe {
+            format: FORMAT,
             program: env!("CARGO_PKG_NAME").to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             model: facts.name.clone(),
+            model_folder: (!shipped).then(|| PathBuf::from(model)),
             model_hash: facts.model_hash.clone(),
+            device_kind: kind_of(&facts.device).to_owned(),
             device: facts.device.clone(),
             settings: frame.settings.as_ref().clone(),
+            changes: Vec::new(),
+            incomplete: false,
+            edited: None,
             rollout: self.spec().clone(),
             frame: frame.index,
+            frames: None,
+            frame_hash: None,
             time: frame.time,
             member: self.member,
             color_map: look.map,
@@ -94,116 +161,110 @@ impl State {
                 graticule: prefs.graticule,
                 flipped: !dark,
             }),
-        };
-        let picture = Picture {
-            panels,
-            view: self.view,
-            look,
-            quantity: facts.quantity.clone(),
-            units: facts.units.clone(),
-            caption,
-            paper: if dark { Paper::DARK } else { Paper::LIGHT },
-            side: if self.globe().is_some() { 960 } else { 512 },
-            globe: self.rows().map(|rows| GlobePicture {
-                rows: rows.clone(),
-                view: prefs.view,
-                coast: prefs.coast,
-                graticule: prefs.graticule,
-                dark,
-            }),
-        };
-        Some((picture, recipe))
+        })
     }
 
-    /// Writes the picture on a thread of its own.
+    /// What the export window asks for. `None` where there is nothing to write.
+    pub fn plan(&self, dark: bool, path: PathBuf) -> Option<Plan> {
+        let choice = &self.files.choice;
+        let scene = self.scene(dark)?;
+        let (oldest, newest) = (self.first(), self.last());
+        let (first, last, every) = match choice.format {
+            Format::Png => {
+                let shown = self.shown()?.index;
+                (shown, shown, 1)
+            }
+            Format::Session => (oldest, newest, 1),
+            _ => {
+                let first = choice.first.clamp(oldest, newest);
+                let last = choice.last.clamp(first, newest);
+                (first, last, choice.every.max(1))
+            }
+        };
+        // The last frame in the file is the one that the recipe leads to.
+        let last = first + (last - first) / every * every;
+        Some(Plan {
+            format: choice.format,
+            path,
+            archive: self.archive.clone(),
+            first,
+            last,
+            every,
+            lanes: scene.lanes.iter().map(|l| l.kind).collect(),
+            scene,
+            rate: choice.rate,
+            recipe: self.recipe(dark)?,
+            facts: self.facts.clone()?,
+            extra: self.session_extra(),
+        })
+    }
+
+    /// Writes what the export window asks for on a thread of its own.
     pub fn save_to(&mut self, ctx: &egui::Context, path: PathBuf) {
+        if self.files.is_writing() {
+            return;
+        }
         let dark = ctx.theme() == egui::Theme::Dark;
-        let Some((picture, recipe)) = self.picture(dark) else {
+        let path = match path.extension() {
+            Some(_) => path,
+            None => path.with_extension(self.files.choice.format.ending()),
+        };
+        let Some(plan) = self.plan(dark, path.clone()) else {
             return;
         };
-        let path = if path.extension().is_none() {
-            path.with_extension("png")
-        } else {
-            path
-        };
-        self.prefs.save_folder = path.parent().map(std::path::Path::to_owned);
-        self.files.write_aside(ctx, move || {
-            save_picture(&path, &picture, &recipe).map(|()| path)
-        });
+        self.prefs.save_folder = path.parent().map(Path::to_owned);
+        self.files.write_aside(ctx, path, move |watch| plan.run(watch));
+    }
+
+    /// Puts a file at the head of the recent ones.
+    pub fn remember(&mut self, path: &Path) {
+        let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let recent = &mut self.prefs.recent;
+        recent.retain(|p| *p != whole);
+        recent.insert(0, whole);
+        recent.truncate(RECENT);
     }
 
     /// Takes in what dialogs and writers have to say.
     pub fn poll_files(&mut self, ctx: &egui::Context) {
         match self.files.poll_dialog() {
             Some((Purpose::Start, path)) => self.start_from(ctx, vec![path]),
+            Some((Purpose::Open, path)) => {
+                self.files.open_open = false;
+                self.open_files(ctx, vec![path]);
+            }
             Some((Purpose::Model, path)) => self.files.model_path = path.display().to_string(),
-            Some((Purpose::Picture, path)) => self.files.picture_path = path.display().to_string(),
+            Some((Purpose::Export(_), path)) => {
+                self.files.picture_path = path.display().to_string();
+            }
             Some((Purpose::Plot, path)) => self.plots.save.path = path.display().to_string(),
             None => {}
         }
-        match self.files.poll_written() {
-            Some(Ok(path)) => {
+        let Some(written) = self.files.poll_written() else {
+            if self.files.is_writing() {
+                // The line at the bottom counts.
+                ctx.request_repaint_after(std::time::Duration::from_millis(200));
+            }
+            return;
+        };
+        match written.result {
+            Ok(()) => {
                 self.files.save_open = false;
                 self.plots.save.close();
-                self.notices.news(format!("Saved {}", path.display()));
+                self.remember(&written.path);
+                self.notices
+                    .news(format!("Saved {}", written.path.display()));
             }
-            Some(Err(error)) => self.notices.warn(error),
-            None => {}
+            Err(_) if written.cancelled => self.notices.news("The export was cancelled"),
+            Err(error) => self.notices.warn(error),
         }
     }
 }
 
-/// The save window.
-pub fn window(ctx: &egui::Context, state: &mut State) {
-    if !state.files.save_open {
-        return;
-    }
-    let mut open = true;
-    egui::Window::new("Save the picture")
-        .open(&mut open)
-        .collapsible(false)
-        .resizable(false)
-        .anchor(egui::Align2::CENTER_CENTER, [0.0, -40.0])
-        .show(ctx, |ui| {
-            ui.set_width(440.0);
-            ui.label(
-                RichText::new(
-                    "All lanes with colour bar, as PNG. Settings, seed and model go into the file.",
-                )
-                .weak(),
-            );
-            ui.add_space(GRID);
-            let label = ui.label("File");
-            let edit = egui::TextEdit::singleline(&mut state.files.picture_path)
-                .desired_width(f32::INFINITY)
-                .margin(egui::Margin::symmetric(8, 6));
-            let response = ui.add(edit).labelled_by(label.id);
-            if std::mem::take(&mut state.files.save_focus) {
-                response.request_focus();
-            }
-            let entered = response.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter));
-            ui.add_space(GRID);
-            ui.horizontal(|ui| {
-                let browse = egui::Button::new("Browse…");
-                if ui.add_enabled(!state.files.waiting(), browse).clicked() {
-                    let near = PathBuf::from(&state.files.picture_path);
-                    state.files.open_dialog(ui.ctx(), Purpose::Picture, &near);
-                }
-                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                    let ready =
-                        !state.files.picture_path.trim().is_empty() && !state.files.is_writing();
-                    let save = ui.add_enabled(ready, egui::Button::new("Save"));
-                    if save.clicked() || (entered && ready) {
-                        let path = PathBuf::from(state.files.picture_path.trim());
-                        state.save_to(ui.ctx(), path);
-                    }
-                    if ui.button("Cancel").clicked() {
-                        state.files.save_open = false;
-                    }
-                });
-            });
-        });
-    if !open {
-        state.files.save_open = false;
+/// Which frame a picture shows.
+fn when(frame: &FrameSet) -> String {
+    match frame.date {
+        Some(date) => format!("{date} · day {}", frame.index),
+        None => format!("frame {} · t = {}", frame.index, number(frame.time, 2)),
     }
 }

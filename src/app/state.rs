@@ -20,10 +20,12 @@ use super::lessons::Lessons;
 use super::lessons::marks::Marks;
 use super::microscope::Microscope;
 use super::notices::Notices;
+use super::panels::palette::Palette;
 use super::playback::{Order, Playback};
 use super::prefs::Prefs;
 use super::presenter::Presenter;
 use super::rain_files::RainDialog;
+use super::restoring::Restoring;
 use super::series::Series;
 use super::source::{Launch, RolloutSource, Start};
 use super::stage::Stage;
@@ -109,6 +111,12 @@ pub struct State {
     pub files: Files,
     /// A person's files of precipitation, before they are used.
     pub rain: RainDialog,
+    /// Files being opened.
+    pub restoring: Restoring,
+    /// Kind of device of the run being restored.
+    pub(super) recorded_on: String,
+    /// The palette of commands.
+    pub palette: Palette,
     /// Whether the help sheet is open.
     pub help_open: bool,
     /// The lanes alone, large.
@@ -182,6 +190,9 @@ impl State {
             notices: Notices::default(),
             files,
             rain: RainDialog::default(),
+            restoring: Restoring::default(),
+            recorded_on: String::new(),
+            palette: Palette::default(),
             help_open: false,
             presenter: Presenter::default(),
             lessons: Lessons::default(),
@@ -311,6 +322,7 @@ impl State {
 
     /// Starts a new rollout with the seed, members and start file that are set.
     pub fn restart(&mut self) {
+        self.restoring.forget();
         self.begin();
         self.ran = false;
         self.source.send(Command::Restart(self.prefs.spec.clone()));

@@ -10,12 +10,14 @@ use crate::error::UserError;
 use super::actions;
 use super::edit;
 use super::lessons;
-use super::panels::{controls, help, model_menu, rain_dialog, status, timeline, top_bar};
+use super::panels::{
+    controls, export_dialog, help, model_menu, palette, rain_dialog, restore_dialog, status,
+    timeline, top_bar,
+};
 use super::playback::BASE_RATE;
 use super::plots;
 use super::prefs;
 use super::presenter;
-use super::saving;
 use super::smoke::Smoke;
 use super::stage;
 use super::state::State;
@@ -44,6 +46,8 @@ impl EddyApp {
         gpu_errors: GpuErrors,
     ) -> Self {
         theme::install(ctx);
+        // Kept with the other settings instead.
+        ctx.options_mut(|o| o.zoom_with_keyboard = false);
         actions::apply_theme(ctx, state.prefs.dark);
         Self {
             state,
@@ -69,15 +73,11 @@ impl EddyApp {
         super::wall::update(&ctx, state);
         super::twin::update(state);
         state.poll_files(&ctx);
+        state.poll_restoring(&ctx);
         let dropped = dropped(&ctx);
-        let drawing = dropped.first().filter(|_| edit::takes(state, &dropped));
         match dropped.first() {
-            Some(_) if drawing.is_some() => {
-                drawing.iter().for_each(|path| state.feed(path));
-            }
-            Some(folder) if folder.is_dir() => state.open_folder(&folder.display().to_string()),
-            Some(_) => state.start_from(&ctx, dropped),
-            None => {}
+            Some(drawing) if edit::takes(state, &dropped) => state.feed(drawing),
+            _ => state.open_files(&ctx, dropped),
         }
         presenter::keyboard(&ctx, state);
         actions::keyboard(&ctx, state);
@@ -85,7 +85,8 @@ impl EddyApp {
         if state.presenter.on {
             presenter::show(ui, state);
             help::sheet(&ctx, state);
-            saving::window(&ctx, state);
+            export_dialog::window(&ctx, state);
+            palette::window(&ctx, state);
             state.notices.show(&ctx, 76.0 + GRID);
             if state.notices.fatal_card(&ctx) {
                 state.start_again();
@@ -145,8 +146,11 @@ impl EddyApp {
         lessons::panel::ring(&ctx, state);
         lessons::panel::list(&ctx, state);
         help::sheet(&ctx, state);
-        saving::window(&ctx, state);
         plots::save::window(&ctx, state);
+        export_dialog::window(&ctx, state);
+        restore_dialog::ask(&ctx, state);
+        restore_dialog::window(&ctx, state);
+        palette::window(&ctx, state);
         model_menu::window(&ctx, state);
         rain_dialog::window(&ctx, state);
         state.notices.list(&ctx);
@@ -156,6 +160,7 @@ impl EddyApp {
         if state.notices.fatal_card(&ctx) {
             state.start_again();
         }
+        actions::show_focus(&ctx);
         let held = ctx.input(|i| i.pointer.any_down()) || ctx.egui_wants_keyboard_input();
         let state = &mut self.state;
         state.undo.watch(&state.prefs, held, now);

@@ -61,14 +61,27 @@ fn made_by(kind: LaneKind, frame: &FrameSet) -> String {
 impl State {
     /// What made a frame of a lane: the line beside the lane's name.
     pub fn made_by(&self, kind: LaneKind, frame: &FrameSet) -> String {
-        let known = self.facts.as_ref().is_some_and(|f| f.closed_form.is_some());
-        match kind {
-            LaneKind::Truth if known && frame.index > 3 => "known law".to_owned(),
-            LaneKind::Guided | LaneKind::Forecaster if frame.settings.guidance.belief.is_some() => {
-                format!("{} · mistaken D", made_by(kind, frame))
-            }
-            _ => made_by(kind, frame),
+        self.maker()(kind, frame)
+    }
+
+    /// As [`Self::made_by`], to be taken to another thread.
+    pub fn maker(&self) -> fn(LaneKind, &FrameSet) -> String {
+        match self.facts.as_ref().is_some_and(|f| f.closed_form.is_some()) {
+            true => |kind, frame| match kind {
+                LaneKind::Truth if frame.index > 3 => "known law".to_owned(),
+                _ => made_or_mistaken(kind, frame),
+            },
+            false => made_or_mistaken,
         }
+    }
+}
+
+fn made_or_mistaken(kind: LaneKind, frame: &FrameSet) -> String {
+    match kind {
+        LaneKind::Guided | LaneKind::Forecaster if frame.settings.guidance.belief.is_some() => {
+            format!("{} · mistaken D", made_by(kind, frame))
+        }
+        _ => made_by(kind, frame),
     }
 }
 

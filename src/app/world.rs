@@ -20,6 +20,12 @@ const DRY_COLORS: ([u8; 3], [u8; 3]) = ([0x1f, 0x21, 0x25], [0xf6, 0xf6, 0xf4]);
 impl State {
     /// Starts a source with the settings in force, in place of the present one.
     pub(super) fn launch_source(&mut self, resume: Option<Archive>) {
+        self.restoring = Default::default();
+        self.launch_with(resume, Some(Command::Run));
+    }
+
+    /// As [`Self::launch_source`], with the first command.
+    pub(super) fn launch_with(&mut self, resume: Option<Archive>, first: Option<Command>) {
         let source = (self.launch)(Start {
             model: self.prefs.model.clone(),
             settings: self.prefs.settings.clone(),
@@ -38,7 +44,9 @@ impl State {
         self.ran = false;
         self.idle_since_error = None;
         self.begin();
-        self.source.send(Command::Run);
+        if let Some(first) = first {
+            self.source.send(first);
+        }
     }
 
     /// Opens another model (name or folder) with the settings that it was left with.

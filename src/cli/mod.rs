@@ -4,6 +4,7 @@ pub mod bench;
 pub mod calibrate;
 pub mod compare;
 pub mod data;
+pub mod desktop;
 pub mod devices;
 pub mod evaluate;
 pub mod forecast;
@@ -35,6 +36,8 @@ use crate::rollout::settings::DiscriminatorKind;
     after_long_help = "\
 Examples:
   eddyscope                                                     open the window
+  eddyscope run.eddyscope                                       go on with a saved session
+  eddyscope open picture.png                                    make the run of a picture, film or data file again
   eddyscope simulate --frames 200 --members 8 --out truth.nc    run the Navier-Stokes solver
   eddyscope rollout --frames 100 --out run.nc --json            guided frames, judged
   eddyscope COMMAND --help                                      all options, with examples
@@ -54,6 +57,9 @@ pub struct Cli {
 /// Each command holds the arguments of its file.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Open the window with a session, with the run that a picture, film or data file carries, or with a model folder
+    #[command(arg_required_else_help = true)]
+    Open(window::WindowArgs),
     /// Make frames with the guided image model and write them to a NetCDF file
     Rollout(rollout::RolloutArgs),
     /// Run the Navier-Stokes solver and write its frames to a NetCDF file
@@ -79,6 +85,8 @@ pub enum Command {
     Models(models::ModelsArgs),
     /// List the graphics adapters, and say where a rollout would compute
     Devices(devices::DevicesArgs),
+    /// Put the program with its icon into the menu of the desktop
+    Desktop(desktop::DesktopArgs),
     /// Time the networks, the guided frame and the solver
     Bench(bench::BenchArgs),
 }
@@ -118,6 +126,8 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<u8> {
     match cli.command {
         None => window::run(cli.window),
+        Some(Command::Desktop(args)) => desktop::run(&args),
+        Some(Command::Open(args)) => window::run(args),
         Some(Command::Simulate(args)) => simulate::run(&args),
         Some(Command::Step(args)) => simulate::run_step(&args),
         Some(Command::Rollout(args)) => rollout::run(&args),

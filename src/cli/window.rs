@@ -4,11 +4,14 @@ use std::path::PathBuf;
 
 use crate::app::{self, AppOptions, SmokePlan};
 use crate::device::DeviceRequest;
-use crate::error::Result;
+use crate::error::{Result, UserError};
 
 /// What the window is started with.
 #[derive(Debug, clap::Args)]
 pub struct WindowArgs {
+    /// Session, picture, film or data file whose run is restored; frames to start from; or a model folder
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
     /// Model name or folder
     #[arg(long)]
     model: Option<String>,
@@ -32,12 +35,20 @@ pub struct WindowArgs {
 /// Opens the window and waits until it is closed.
 ///
 /// # Errors
-/// Those of [`app::run`].
+/// A file that is not there; those of [`app::run`].
 pub fn run(args: WindowArgs) -> Result<u8> {
+    if let Some(file) = args.file.as_ref().filter(|f| !f.exists()) {
+        return Err(UserError::new(
+            format!("Cannot open {}", file.display()),
+            "there is no such file or folder",
+            "Check the name; eddyscope --help lists the commands",
+        ));
+    }
     app::run(AppOptions {
         model: args.model,
         device: args.device,
         open: args.start,
+        file: args.file,
         smoke: args.smoke.map(|folder| SmokePlan {
             folder,
             timeout_secs: args.smoke_timeout,

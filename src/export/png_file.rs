@@ -1,16 +1,15 @@
 //! PNG out with the recipe in an `iTXt` chunk, and the recipe back in.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Write as _};
+use std::io::BufReader;
 use std::path::Path;
 
+use crate::data::files::{check_writable, write_atomically};
 use crate::error::{Result, UserError};
 
 use super::Recipe;
+use super::carry::KEYWORD;
 use super::picture::Picture;
-
-/// Keyword of the chunk that carries the recipe.
-const KEYWORD: &str = "eddyscope-recipe";
 
 /// Draws a picture and writes it to `path` as PNG with its recipe.
 ///
@@ -19,14 +18,12 @@ const KEYWORD: &str = "eddyscope-recipe";
 /// # Errors
 /// The folder does not exist or cannot be written, or the disk is full.
 pub fn save_picture(path: &Path, picture: &Picture, recipe: &Recipe) -> Result<()> {
-    let json = recipe.to_json()?;
-    let part = path.with_extension("png.part");
     // A bad path fails before the picture is drawn.
-    let file = File::create(&part).map_err(|e| cannot_write(path, e))?;
+    check_writable(path)?;
+    let json = recipe.to_json()?;
     let canvas = picture.draw();
-    let write = || -> std::result::Result<(), Box<dyn std::error::Error>> {
-        let mut out = BufWriter::new(file);
-        let mut encoder = png::Encoder::new(&mut out, canvas.width as u32, canvas.height as u32);
+    write_atomically(path, |out| {
+        let mut encoder = png::Encoder::new(&mut *out, canvas.width as u32, canvas.height as u32);
         encoder.set_color(png::ColorType::Rgba);
         encoder.set_depth(png::BitDepth::Eight);
         encoder.add_itxt_chunk(KEYWORD.into(), json)?;
@@ -34,24 +31,8 @@ pub fn save_picture(path: &Path, picture: &Picture, recipe: &Recipe) -> Result<(
         let mut writer = encoder.write_header()?;
         writer.write_image_data(&canvas.pixels)?;
         writer.finish()?;
-        out.flush()?;
-        drop(out);
-        std::fs::rename(&part, path)?;
         Ok(())
-    };
-    write().map_err(|e| {
-        // The half-written file is of no use; that it could not be removed changes nothing for the user.
-        let _ = std::fs::remove_file(&part);
-        cannot_write(path, e)
     })
-}
-
-fn cannot_write(path: &Path, cause: impl std::fmt::Display) -> UserError {
-    UserError::new(
-        format!("Cannot save the picture as {}", path.display()),
-        cause,
-        "Choose a folder that exists and that you may write to",
-    )
 }
 
 /// Reads the recipe of a picture written by [`save_picture`].
@@ -105,22 +86,7 @@ mod tests {
             side: 96,
             globe: None,
         };
-        let recipe = Recipe {
-            program: "eddyscope".into(),
-            version: "0.1.0".into(),
-            model: "vorticity".into(),
-            model_hash: "abc".into(),
-            device: "CPU".into(),
-            settings: Default::default(),
-            rollout: Default::default(),
-            frame: 4,
-            time: 0.16,
-            member: 0,
-            color_map: look.map,
-            range: look.range,
-            view: picture.view,
-            globe: None,
-        };
+        let recipe = crate::export::recipe::tests::example();
         (picture, recipe)
     }
 

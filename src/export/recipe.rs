@@ -1,31 +1,65 @@
-//! Everything needed to make a picture again.
+//! Everything needed to make a file again, and to go on from it.
+
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::data::Date;
 use crate::error::{Result, UserError};
 use crate::render::{ColorMap, GlobeView, Scale, ValueRange, View};
+use crate::rollout::headless::RunRecipe;
+use crate::rollout::protocol::Scripted;
 use crate::rollout::settings::{RolloutSpec, Settings};
 
-/// What made a picture.
+/// Version of the recipe's format that this program writes. 1 had no list of changes.
+pub const FORMAT: u32 = 2;
+/// Frame numbers above this are not believed.
+pub(super) const MOST_FRAMES: usize = 100_000_000;
+
+/// What made a picture, a film, a data file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Recipe {
+    /// Version of this format.
+    #[serde(default = "first_format")]
+    pub format: u32,
     /// Program that wrote it: `eddyscope`.
     pub program: String,
     /// Version of the program.
     pub version: String,
     /// Name of the model.
     pub model: String,
+    /// Its folder, where it is not one of the shipped ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_folder: Option<PathBuf>,
     /// sha256 of the model's weights, hex.
     pub model_hash: String,
     /// Device that computed the frames.
     pub device: String,
+    /// Its kind: `cpu` or `gpu`; frames come again bit for bit on the same kind.
+    #[serde(default)]
+    pub device_kind: String,
     /// Settings in force when the frame was made.
     pub settings: Settings,
+    /// Settings over time: each with the frame and the solver step from which it was in force.
+    #[serde(default)]
+    pub changes: Vec<Scripted>,
+    /// The first frames were no longer kept when it was written: the settings before the first change are a guess.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub incomplete: bool,
+    /// First frame that was edited by hand, if one was: the recipe leads only up to the one before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited: Option<usize>,
     /// Seed, members, start file.
     pub rollout: RolloutSpec,
-    /// Frame number.
+    /// Frame number: of a picture the one shown, else the last one in the file.
     pub frame: usize,
+    /// First and last frame in the file, and the step between them, where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frames: Option<[usize; 3]>,
+    /// sha256 of the values of that frame (all lanes and members, little-endian), hex: whether it came again bit for bit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frame_hash: Option<String>,
     /// Time of the frame, the solver's unit.
     pub time: f64,
     /// Member shown.
@@ -39,6 +73,14 @@ pub struct Recipe {
     /// What belongs to the globe.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub globe: Option<GlobeRecipe>,
+}
+
+fn first_format() -> u32 {
+    1
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// What made a picture of the globe.
@@ -60,32 +102,309 @@ pub struct GlobeRecipe {
     pub flipped: bool,
 }
 
+/// What could be read of a recipe.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reading {
+    /// All of it.
+    Whole(Box<Recipe>),
+    /// It is of a newer format: what of it is understood.
+    Newer(Box<Newer>),
+}
+
+/// What is understood of a recipe of a newer format.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Newer {
+    /// Its format.
+    pub format: u32,
+    /// Version of the program that wrote it.
+    pub version: String,
+    /// Name of the model.
+    pub model: String,
+    /// Its settings, where they are understood; the defaults elsewhere.
+    pub settings: Settings,
+    /// Seed, members and start, likewise.
+    pub rollout: RolloutSpec,
+}
+
 impl Recipe {
-    /// The recipe as JSON.
+    /// The recipe as JSON in one line.
     ///
     /// # Errors
     /// None in practice: every part can be written as JSON.
     pub fn to_json(&self) -> Result<String> {
-        serde_json::to_string_pretty(self).map_err(|e| {
+        serde_json::to_string(self).map_err(|e| {
             UserError::new(
-                "Cannot write the recipe of the picture",
+                "Cannot write the recipe",
                 e,
                 "Please report this with the settings that were used",
             )
         })
     }
 
-    /// Reads a recipe written by [`Self::to_json`].
+    /// Reads a recipe of this format or an older one.
     ///
     /// # Errors
-    /// The text is not such a recipe.
+    /// As [`Reading::from_json`]; a recipe of a newer format.
     pub fn from_json(json: &str) -> Result<Self> {
-        serde_json::from_str(json).map_err(|e| {
-            UserError::new(
-                "Cannot read the recipe of the picture",
-                e,
-                "Use a picture saved by this version of eddyscope",
-            )
-        })
+        match Reading::from_json(json)? {
+            Reading::Whole(recipe) => Ok(*recipe),
+            Reading::Newer(newer) => Err(not_understood(
+                format!(
+                    "its format is {}, and this version knows {FORMAT}",
+                    newer.format
+                ),
+                format!("Use eddyscope {} or newer", newer.version),
+            )),
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        let bad = |what: &str| {
+            Err(not_understood(
+                what,
+                "The file is damaged or was changed by hand: use one that eddyscope wrote",
+            ))
+        };
+        self.settings.validate()?;
+        for change in &self.changes {
+            change.settings.validate()?;
+        }
+        if !(1..=64).contains(&self.rollout.members) {
+            return bad("it has an impossible number of members");
+        }
+        let ends = self.frames.unwrap_or([0, self.frame, 1]);
+        if self.frame > MOST_FRAMES || ends[0] > ends[1] || ends[1] > MOST_FRAMES {
+            return bad("it has an impossible frame number");
+        }
+        let numbers = [
+            self.range.lo,
+            self.range.hi,
+            self.view.centre[0],
+            self.view.centre[1],
+        ];
+        let zoomed = (1.0..=View::MAX_ZOOM).contains(&self.view.zoom);
+        if !numbers.iter().all(|v| v.is_finite()) || !zoomed {
+            return bad("its view or colours are impossible");
+        }
+        match &self.globe {
+            Some(globe) if !globe.view.is_valid() => bad("its view is beside the globe"),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn not_understood(cause: impl std::fmt::Display, remedy: impl Into<String>) -> UserError {
+    UserError::new("Cannot use the recipe in the file", cause, remedy)
+}
+
+impl Reading {
+    /// Reads a recipe of any version: also that of a file of `eddyscope rollout`.
+    ///
+    /// # Errors
+    /// The text is no recipe, or its values are impossible.
+    pub fn from_json(json: &str) -> Result<Self> {
+        let remedy = "Use a file that eddyscope wrote and no other program changed";
+        let value: Value = serde_json::from_str(json).map_err(|e| not_understood(e, remedy))?;
+        let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+        if text("program").as_deref() != Some("eddyscope") {
+            return Err(not_understood("it is not one of eddyscope", remedy));
+        }
+        let format = value.get("format").and_then(Value::as_u64).unwrap_or(1);
+        if format > u64::from(FORMAT) {
+            return Ok(Self::Newer(Box::new(Newer {
+                format: u32::try_from(format).unwrap_or(u32::MAX),
+                version: text("version").unwrap_or_default(),
+                model: text("model").unwrap_or_default(),
+                settings: understood(value.get("settings"))
+                    .filter(|s: &Settings| s.validate().is_ok())
+                    .unwrap_or_default(),
+                rollout: understood(value.get("rollout"))
+                    .filter(|r: &RolloutSpec| (1..=64).contains(&r.members))
+                    .unwrap_or_default(),
+            })));
+        }
+        if value.get("frame").is_none()
+            && let Ok(run) = serde_json::from_value::<RunRecipe>(value.clone())
+        {
+            let recipe = from_run(run);
+            recipe.check()?;
+            return Ok(Self::Whole(Box::new(recipe)));
+        }
+        let recipe: Recipe =
+            serde_json::from_value(value).map_err(|e| not_understood(e, remedy))?;
+        recipe.check()?;
+        Ok(Self::Whole(Box::new(recipe)))
+    }
+}
+
+/// The recipe of a run from the command line: one lane under one set of settings.
+fn from_run(run: RunRecipe) -> Recipe {
+    let mut settings = run.settings;
+    settings.lanes[run.lane.index()] = true;
+    Recipe {
+        format: FORMAT,
+        program: run.program,
+        version: run.version,
+        model: run.model,
+        model_folder: None,
+        model_hash: run.model_hash,
+        device_kind: kind_of(&run.device).to_owned(),
+        device: run.device,
+        changes: vec![Scripted {
+            frame: 0,
+            step: 0,
+            settings: settings.clone(),
+        }],
+        incomplete: false,
+        edited: None,
+        settings,
+        rollout: run.rollout,
+        frame: run.frames.saturating_add(3),
+        frames: None,
+        frame_hash: None,
+        time: 0.0,
+        member: 0,
+        color_map: ColorMap::Vik,
+        range: ValueRange::symmetric(1.0),
+        view: View::default(),
+        globe: None,
+    }
+}
+
+/// Kind of a device by its name as shown.
+pub fn kind_of(device: &str) -> &'static str {
+    if device.starts_with("CPU") {
+        "cpu"
+    } else {
+        "gpu"
+    }
+}
+
+/// What is understood of a value: the defaults, with every part of `given` that fits in its place.
+fn understood<T>(given: Option<&Value>) -> Option<T>
+where
+    T: Default + Serialize + for<'de> Deserialize<'de>,
+{
+    let mut known = serde_json::to_value(T::default()).ok()?;
+    if let Some(given) = given {
+        let mut paths = Vec::new();
+        leaves(given, &mut Vec::new(), &mut paths);
+        for (path, leaf) in paths {
+            let before = known.clone();
+            let mut slot = &mut known;
+            for key in &path {
+                slot = &mut slot[key.as_str()];
+            }
+            *slot = leaf;
+            if serde_json::from_value::<T>(known.clone()).is_err() {
+                known = before;
+            }
+        }
+    }
+    serde_json::from_value(known).ok()
+}
+
+/// Everything in an object that is not itself an object, with the way to it; at most four deep.
+fn leaves(value: &Value, way: &mut Vec<String>, out: &mut Vec<(Vec<String>, Value)>) {
+    match value {
+        Value::Object(map) if way.len() < 4 => {
+            for (key, inner) in map.iter().take(64) {
+                way.push(key.clone());
+                leaves(inner, way, out);
+                way.pop();
+            }
+        }
+        leaf if !way.is_empty() => out.push((way.clone(), leaf.clone())),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn example() -> Recipe {
+        let settings = Settings::default();
+        Recipe {
+            format: FORMAT,
+            program: "eddyscope".into(),
+            version: "0.1.0".into(),
+            model: "vorticity".into(),
+            model_folder: None,
+            model_hash: "abc".into(),
+            device: "CPU, 2 threads".into(),
+            device_kind: "cpu".into(),
+            changes: vec![Scripted {
+                frame: 0,
+                step: 0,
+                settings: settings.clone(),
+            }],
+            incomplete: false,
+            edited: None,
+            settings,
+            rollout: RolloutSpec::default(),
+            frame: 4,
+            frames: None,
+            frame_hash: None,
+            time: 0.16,
+            member: 0,
+            color_map: ColorMap::Vik,
+            range: ValueRange::symmetric(10.0),
+            view: View::default(),
+            globe: None,
+        }
+    }
+
+    #[test]
+    fn a_recipe_of_the_first_format_is_read() {
+        let mut value = serde_json::to_value(example()).unwrap();
+        for key in ["format", "changes", "device_kind"] {
+            value.as_object_mut().unwrap().remove(key);
+        }
+        let old = Recipe::from_json(&value.to_string()).unwrap();
+        assert_eq!((old.format, old.changes.len()), (1, 0));
+    }
+
+    #[test]
+    fn of_a_newer_format_what_is_understood_is_kept() {
+        let mut value = serde_json::to_value(example()).unwrap();
+        value["format"] = 9.into();
+        value["version"] = "3.1.0".into();
+        value["settings"]["guidance"]["strength"] = 0.5.into();
+        value["settings"]["guidance"]["telepathy"] = true.into();
+        value["settings"]["sampler"]["steps"] = "many".into();
+        value["rollout"]["seed"] = 7.into();
+        let text = value.to_string();
+        let Reading::Newer(newer) = Reading::from_json(&text).unwrap() else {
+            panic!("it is newer");
+        };
+        assert_eq!((newer.format, newer.rollout.seed), (9, 7));
+        assert_eq!(newer.settings.guidance.strength, 0.5);
+        assert_eq!(
+            newer.settings.sampler.steps,
+            Settings::default().sampler.steps
+        );
+        assert!(
+            Recipe::from_json(&text)
+                .unwrap_err()
+                .remedy
+                .contains("3.1.0")
+        );
+    }
+
+    #[test]
+    fn impossible_values_are_refused() {
+        let change = |key: &str, to: Value| {
+            let mut value = serde_json::to_value(example()).unwrap();
+            value[key] = to;
+            Reading::from_json(&value.to_string())
+        };
+        assert!(change("frame", 4.into()).is_ok());
+        assert!(change("frame", 1e12.into()).is_err());
+        assert!(change("frame", (1_u64 << 60).into()).is_err());
+        assert!(change("program", "other".into()).is_err());
+        assert!(change("frames", serde_json::json!([9, 3, 1])).is_err());
+        assert!(change("rollout", serde_json::json!({"members": 0})).is_err());
+        assert!(Reading::from_json("[]").is_err() && Reading::from_json("{").is_err());
     }
 }

@@ -25,7 +25,7 @@ pub mod settings;
 pub mod signatures;
 pub mod spill;
 mod spill_file;
-mod spill_format;
+pub(crate) mod spill_format;
 pub mod suggested;
 mod truth;
 pub mod twin;

@@ -5,6 +5,7 @@
 
 mod edit;
 mod diag;
+mod files;
 mod globe;
 mod lessons;
 mod micro;

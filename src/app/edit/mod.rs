@@ -159,7 +159,7 @@ pub fn takes(state: &State, files: &[PathBuf]) -> bool {
         .is_some_and(|e| e.eq_ignore_ascii_case("png"));
     // A picture that this program saved is a recipe, not a drawing, unless it is dropped here.
     png && !state.archive.frames.is_empty()
-        && (state.stage == super::Stage::Edit || crate::export::read_recipe(file).is_err())
+        && (state.stage == super::Stage::Edit || crate::export::read(file).is_err())
 }
 
 /// The stage.

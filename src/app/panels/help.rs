@@ -2,7 +2,7 @@
 
 use egui::{Rect, RichText, Ui, pos2};
 
-use super::super::actions::{GLOBE_KEYS, KEYS};
+use super::super::commands::{COMMANDS, Group, written};
 use super::super::state::State;
 use super::super::theme::{self, GRID, palette};
 
@@ -128,32 +128,54 @@ pub fn card_over(ui: &Ui, state: &mut State, whole: Rect) {
         });
 }
 
+/// Keys of some groups of commands.
+fn keys(ui: &mut Ui, state: &State, groups: &[Group]) {
+    egui::Grid::new(("keys", groups.len()))
+        .num_columns(2)
+        .spacing([12.0, 4.0])
+        .min_row_height(18.0)
+        .show(ui, |ui| {
+            for group in groups {
+                let there = COMMANDS
+                    .iter()
+                    .filter(|c| c.group == *group && !c.keys.is_empty());
+                for command in there.filter(|c| (c.ready)(state)) {
+                    let key = written(command, ui.ctx());
+                    ui.label(RichText::new(key).monospace());
+                    ui.label(
+                        RichText::new(command.name.trim_end_matches('…'))
+                            .small()
+                            .weak(),
+                    );
+                    ui.end_row();
+                }
+            }
+        });
+}
+
 /// The sheet behind `?`.
 pub fn sheet(ctx: &egui::Context, state: &mut State) {
     if !state.help_open {
         return;
     }
     let mut open = true;
-    let globe = state.globe().is_some();
+    let state_now = &*state;
     egui::Window::new("Help")
         .open(&mut open)
         .collapsible(false)
         .resizable(false)
         .anchor(egui::Align2::CENTER_CENTER, [0.0, 0.0])
         .show(ctx, |ui| {
-            ui.set_width(440.0);
+            ui.set_width(640.0);
             let about = "An image diffusion model makes single frames. A discriminator that looks at the frames before pulls each \
                          new one, at every step of its denoising, towards what could come next: time appears.";
             ui.add(egui::Label::new(about).wrap());
             ui.add_space(2.0 * GRID);
             words(ui, state, usize::MAX);
             ui.add_space(GRID);
-            egui::Grid::new("keys").num_columns(2).spacing([24.0, 6.0]).show(ui, |ui| {
-                for (key, what) in KEYS.iter().filter(|k| globe || k.0 != GLOBE_KEYS) {
-                    ui.label(RichText::new(*key).monospace());
-                    ui.label(RichText::new(*what).weak());
-                    ui.end_row();
-                }
+            ui.columns_const(|[left, right]| {
+                keys(left, state_now, &[Group::Time, Group::Guidance]);
+                keys(right, state_now, &[Group::File, Group::View, Group::Window]);
             });
             ui.add_space(2.0 * GRID);
             let paper = "Method: Hess et al. 2025, arXiv 2505.09089";

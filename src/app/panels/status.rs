@@ -65,6 +65,16 @@ pub fn show(ui: &mut Ui, state: &mut State) {
                     "{name} draws the window: there is no graphics adapter, so it is drawn less often"
                 ));
             }
+            if let Some(writing) = state.files.writing().filter(|_| !state.files.save_open) {
+                let stop = Button::new(weak("stop".to_owned())).frame(false);
+                if ui.add(stop).on_hover_text("Stop the export; no file is written").clicked() {
+                    writing.watch.cancel();
+                }
+                let (done, all) = writing.watch.progress();
+                let name = writing.path.file_name().unwrap_or_default();
+                let text = weak(format!("writing {}  {done} / {all}", name.to_string_lossy()));
+                ui.label(text).on_hover_text(writing.path.display().to_string());
+            }
             let count = state.notices.count();
             if count > 0 {
                 let text = if count == 1 {

@@ -6,13 +6,14 @@ use egui::{Align, Button, Layout, PopupCloseBehavior, RichText, Ui};
 use super::super::actions;
 use super::super::state::State;
 use super::super::widgets::{Icon, icon_button};
-use super::{model_menu, rain_options};
+use super::{file_menu, model_menu, rain_options};
 
 /// The bar.
 pub fn show(ui: &mut Ui, state: &mut State) {
     ui.horizontal_centered(|ui| {
         ui.spacing_mut().item_spacing.x = 16.0;
         ui.label(RichText::new("eddyscope").heading());
+        file_menu::show(ui, state);
         model_menu::show(ui, state);
         if state.globe().is_some() {
             // It stays open while several things are switched.

@@ -219,7 +219,7 @@ impl State {
             _ => path,
         };
         self.prefs.save_folder = path.parent().map(Path::to_owned);
-        self.files.write_aside(ctx, move || {
+        self.files.write_aside(ctx, path.clone(), move |_| {
             let bytes = match form {
                 Form::Table => saved.csv(&recipe).into_bytes(),
                 Form::Picture => saved.picture(&path, &recipe)?,
@@ -230,8 +230,7 @@ impl State {
                     e,
                     "Choose a folder that exists and can be written to",
                 )
-            })?;
-            Ok(path)
+            })
         });
     }
 }

@@ -1,0 +1,570 @@
+//! Exports and what they carry: every kind of file there and back, hostile files, a session killed while it is written, and
+//! a run that is made again from its recipe.
+
+// Helpers outside of a #[test] function may unwrap here too.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use eddyscope::app::RolloutSource as _;
+use eddyscope::data::rain::{Choices, RainFiles};
+use eddyscope::data::read_series;
+use eddyscope::device::DeviceRequest;
+use eddyscope::export::picture::Paper;
+use eddyscope::export::{
+    Carried, FORMAT, Ffmpeg, Format, Plan, Reading, Recipe, Scene, SceneLane, Watch, hash, read,
+    sidecar,
+};
+use eddyscope::render::{ColorMap, Look, ValueRange, View};
+use eddyscope::rollout::branch::Branch;
+use eddyscope::rollout::protocol::{Archive, Command};
+use eddyscope::rollout::settings::{LaneKind, RolloutSpec, Settings};
+use eddyscope::rollout::worker::{Worker, WorkerOptions};
+use support::{Synthetic, facts, rain_script, script};
+
+const SIDE: usize = 96;
+
+fn recipe(archive: &Archive, spec: &RolloutSpec) -> Recipe {
+    let last = archive.frames.last().unwrap();
+    Recipe {
+        format: FORMAT,
+        program: "eddyscope".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        model: "vorticity".into(),
+        model_folder: None,
+        model_hash: "0".into(),
+        device: "CPU, 2 threads".into(),
+        device_kind: "cpu".into(),
+        settings: last.settings.as_ref().clone(),
+        changes: Vec::new(),
+        incomplete: false,
+        edited: None,
+        rollout: spec.clone(),
+        frame: last.index,
+        frames: None,
+        frame_hash: None,
+        time: last.time,
+        member: 0,
+        color_map: ColorMap::Vik,
+        range: ValueRange::symmetric(10.0),
+        view: View::default(),
+        globe: None,
+    }
+}
+
+fn plan(format: Format, path: PathBuf, archive: &Archive, lanes: &[LaneKind]) -> Plan {
+    let lane = |kind: &LaneKind| SceneLane {
+        kind: *kind,
+        color: [200, 120, 0],
+    };
+    Plan {
+        format,
+        path,
+        first: archive.oldest(),
+        last: archive.frames.last().unwrap().index,
+        every: 1,
+        lanes: lanes.to_vec(),
+        scene: Scene {
+            lanes: lanes.iter().map(lane).collect(),
+            member: 0,
+            size: (support::N, support::N),
+            view: View::default(),
+            look: Look::plain(ColorMap::Vik, ValueRange::symmetric(10.0), false),
+            quantity: "vorticity".into(),
+            units: "1/T".into(),
+            made_by: |_, frame| format!("frame {}", frame.index),
+            when: |frame| format!("t = {:.2}", frame.time),
+            caption: "seed 0".into(),
+            paper: Paper::DARK,
+            side: SIDE,
+            globe: None,
+        },
+        rate: 10.0,
+        recipe: recipe(archive, &RolloutSpec::default()),
+        facts: Arc::new(facts()),
+        archive: archive.clone(),
+        extra: serde_json::json!({ "pin": [3, 4] }),
+    }
+}
+
+fn synthetic(frames: usize) -> Archive {
+    Synthetic::new(&script(frames)).archive()
+}
+
+fn files_in(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|e| e.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+fn whole(path: &Path) -> Recipe {
+    match read(path).unwrap() {
+        Carried::Recipe(Reading::Whole(recipe)) => *recipe,
+        Carried::Session(session) => session.recipe,
+        Carried::Recipe(Reading::Newer(_)) => panic!("it is of this format"),
+    }
+}
+
+/// Writes one file of each kind that this machine can.
+fn one_of_each(folder: &Path, archive: &Archive, lanes: &[LaneKind]) -> Vec<(Format, PathBuf)> {
+    let formats = Format::ALL.into_iter().map(|(format, _)| format);
+    let mut out = Vec::new();
+    for format in formats {
+        if format == Format::Mp4 && Ffmpeg::find().is_err() {
+            eprintln!("skipped MP4: there is no ffmpeg");
+            continue;
+        }
+        let path = folder.join(format!("run.{}", format.ending()));
+        plan(format, path.clone(), archive, lanes)
+            .run(&Watch::default())
+            .unwrap();
+        out.push((format, path));
+    }
+    out
+}
+
+#[test]
+fn every_kind_of_file_carries_its_recipe_and_its_frames() {
+    let folder = tempfile::tempdir().unwrap();
+    // Settings change at frame 24.
+    let archive = synthetic(30);
+    let lanes = [LaneKind::Truth, LaneKind::Guided];
+    let files = one_of_each(folder.path(), &archive, &lanes);
+    for (format, path) in &files {
+        let got = whole(path);
+        assert_eq!((got.format, got.frame), (FORMAT, 29), "{format:?}");
+        assert_eq!(got.changes.len(), 2, "{format:?}");
+        assert_eq!(got.changes[1].frame, 24, "{format:?}");
+        assert_eq!(got.changes[1].settings.guidance.strength, 0.0);
+        assert_eq!(got.frame_hash, Some(hash(&archive.frames[29])));
+        let range = format.has_range().then_some([0, 29, 1]);
+        assert_eq!(got.frames, range, "{format:?}");
+    }
+    let names = files_in(folder.path());
+    assert_eq!(
+        names.len(),
+        files.len() + 1,
+        "only they and the array's recipe: {names:?}"
+    );
+    gif_is_a_film(&folder.path().join("run.gif"), &archive, &lanes);
+    webp_is_a_film(&folder.path().join("run.webp"), &archive, &lanes);
+    let csv = std::fs::read_to_string(folder.path().join("run.csv")).unwrap();
+    assert_eq!(csv.lines().count(), 2 + 30);
+    let header = csv.lines().nth(1).unwrap();
+    assert!(header.starts_with("frame,time,truth_mean,truth_std") && header.contains("guided_std"));
+    let columns = header.split(',').count();
+    assert!(csv.lines().skip(2).all(|l| l.split(',').count() == columns));
+    // The recipe beside an array is also read alone.
+    let npy = folder.path().join("run.npy");
+    assert_eq!(whole(&sidecar(&npy)), whole(&npy));
+}
+
+fn gif_is_a_film(path: &Path, archive: &Archive, lanes: &[LaneKind]) {
+    let mut options = gif::DecodeOptions::new();
+    options.set_color_output(gif::ColorOutput::RGBA);
+    let file = std::fs::File::open(path).unwrap();
+    let mut decoder = options.read_info(std::io::BufReader::new(file)).unwrap();
+    let (mut frames, mut first) = (0, Vec::new());
+    while let Some(frame) = decoder.read_next_frame().unwrap() {
+        assert_eq!(frame.delay, 10);
+        if frames == 0 {
+            first = frame.buffer.to_vec();
+        }
+        frames += 1;
+    }
+    assert_eq!(frames, 30);
+    let scene = plan(Format::Gif, PathBuf::new(), archive, lanes).scene;
+    let canvas = scene.picture(&archive.frames[0]).draw();
+    assert_eq!(first.len(), canvas.pixels.len());
+    let off = first
+        .iter()
+        .zip(&canvas.pixels)
+        .map(|(a, b)| f64::from(a.abs_diff(*b)))
+        .sum::<f64>()
+        / first.len() as f64;
+    assert!(off < 2.0, "colours are off by {off} of 255 on average");
+}
+
+fn webp_is_a_film(path: &Path, archive: &Archive, lanes: &[LaneKind]) {
+    let file = std::io::BufReader::new(std::fs::File::open(path).unwrap());
+    let mut decoder = image_webp::WebPDecoder::new(file).unwrap();
+    assert!(decoder.is_animated());
+    assert_eq!((decoder.num_frames(), decoder.loop_duration()), (30, 3000));
+    assert!(decoder.xmp_metadata().unwrap().is_some());
+    let scene = plan(Format::WebP, PathBuf::new(), archive, lanes).scene;
+    let mut pixels = vec![0; decoder.output_buffer_size().unwrap()];
+    for frame in &archive.frames[..3] {
+        decoder.read_frame(&mut pixels).unwrap();
+        let canvas = scene.picture(frame).draw();
+        let channels = pixels.len() / (canvas.width * canvas.height);
+        let same = pixels
+            .chunks_exact(channels)
+            .zip(canvas.pixels.chunks_exact(4))
+            .all(|(a, b)| a[..3] == b[..3]);
+        assert!(same, "frame {} is there without loss", frame.index);
+    }
+}
+
+#[test]
+fn values_of_one_lane_are_read_as_a_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = synthetic(12);
+    for format in [Format::NetCdf, Format::Npy] {
+        let path = folder.path().join(format!("one.{}", format.ending()));
+        let mut plan = plan(format, path.clone(), &archive, &[LaneKind::Guided]);
+        (plan.first, plan.last, plan.every) = (5, 11, 2);
+        plan.run(&Watch::default()).unwrap();
+        let series = read_series(&path, None).unwrap();
+        assert_eq!((series.members, series.frames), (1, 4));
+        let expected: Vec<f32> = [5, 7, 9, 11]
+            .into_iter()
+            .flat_map(|i: usize| {
+                let lane = archive.frames[i].lanes[LaneKind::Guided.index()].as_ref();
+                lane.unwrap().members[0].to_vec()
+            })
+            .collect();
+        assert_eq!(series.values, expected, "{format:?}");
+        assert_eq!(whole(&path).frames, Some([5, 11, 2]));
+    }
+}
+
+#[test]
+fn rain_comes_back_as_a_recording() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rain.nc");
+    let archive = Synthetic::new(&rain_script(8)).archive();
+    let facts = support::rain::facts();
+    let mut plan = plan(Format::NetCdf, path.clone(), &archive, &[LaneKind::Guided]);
+    plan.scene.size = (facts.shape.1, facts.shape.0);
+    plan.facts = Arc::new(facts);
+    plan.run(&Watch::default()).unwrap();
+    let files = RainFiles::open(&[path], &Choices::default()).unwrap();
+    assert!(files.questions().is_empty(), "{:?}", files.questions());
+    let facts = files.facts().to_string();
+    let first = archive.frames[0].date.unwrap().to_string();
+    assert!(facts.contains(&first), "{facts}");
+}
+
+#[test]
+fn a_session_keeps_all_branches_and_shares_their_frames() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.eddyscope");
+    let mut archive = synthetic(10);
+    let settings = archive.frames[0].settings.clone();
+    let rest = Archive {
+        frames: archive.frames[..7].to_vec(),
+        ..Archive::default()
+    };
+    archive.branches = vec![
+        Branch {
+            rest: Some(Arc::new(rest)),
+            ..Branch::main(settings.clone())
+        },
+        Branch {
+            id: 3,
+            name: "stronger".into(),
+            parent: Some(0),
+            fork: 6,
+            ..Branch::main(settings)
+        },
+    ];
+    archive.active = 3;
+    let lanes = [LaneKind::Guided];
+    plan(Format::Session, path.clone(), &archive, &lanes)
+        .run(&Watch::default())
+        .unwrap();
+    let Carried::Session(back) = read(&path).unwrap() else {
+        panic!("it is a session");
+    };
+    let text = |frames: &[Arc<eddyscope::rollout::frame::FrameSet>]| format!("{frames:?}");
+    assert_eq!(text(&back.archive.frames), text(&archive.frames));
+    assert_eq!(back.extra["pin"], serde_json::json!([3, 4]));
+    assert_eq!((back.archive.active, back.archive.branches.len()), (3, 2));
+    let branch = back.archive.branch(3).unwrap();
+    assert_eq!(
+        (branch.name.as_str(), branch.parent, branch.fork),
+        ("stronger", Some(0), 6)
+    );
+    let main = back.archive.of(0).unwrap();
+    assert_eq!(main.frames.len(), 7);
+    assert!(Arc::ptr_eq(&main.frames[6], &back.archive.frames[6]));
+}
+
+#[test]
+fn cancelled_and_failed_exports_leave_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = synthetic(8);
+    for (format, _) in Format::ALL {
+        let path = folder.path().join(format!("old.{}", format.ending()));
+        std::fs::write(&path, "what was there").unwrap();
+        let watch = Watch::default();
+        watch.cancel();
+        let plan = plan(format, path.clone(), &archive, &[LaneKind::Guided]);
+        assert!(plan.run(&watch).is_err(), "{format:?}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "what was there");
+    }
+    assert_eq!(files_in(folder.path()).len(), Format::ALL.len());
+    let nowhere = PathBuf::from("/no/such/folder/run.gif");
+    let error = plan(Format::Gif, nowhere, &archive, &[LaneKind::Guided])
+        .run(&Watch::default())
+        .unwrap_err();
+    assert!(error.cause.contains("no folder"), "{error}");
+}
+
+#[test]
+fn a_film_is_cancelled_in_the_middle() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = synthetic(40);
+    let mut formats = vec![Format::Gif, Format::WebP];
+    formats.extend(Ffmpeg::find().is_ok().then_some(Format::Mp4));
+    for format in formats {
+        let path = folder.path().join(format!("film.{}", format.ending()));
+        let plan = plan(format, path, &archive, &[LaneKind::Guided]);
+        let watch = Watch::default();
+        let inside = watch.clone();
+        let thread = std::thread::spawn(move || plan.run(&inside));
+        while watch.progress().0 < 3 {
+            assert!(!thread.is_finished(), "it was not cancelled yet");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        watch.cancel();
+        assert!(thread.join().unwrap().is_err());
+        assert_eq!(files_in(folder.path()).len(), 0, "{format:?}");
+    }
+}
+
+#[test]
+fn without_ffmpeg_it_is_said_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = Ffmpeg::find_in(&folder.path().as_os_str().to_owned()).unwrap_err();
+    assert!(
+        error.cause.contains("PATH") && error.remedy.contains("WebP"),
+        "{error}"
+    );
+    // One that cannot be run is told too.
+    let name = format!("ffmpeg{}", std::env::consts::EXE_SUFFIX);
+    std::fs::write(folder.path().join(name), "no program").unwrap();
+    let error = Ffmpeg::find_in(&folder.path().as_os_str().to_owned()).unwrap_err();
+    assert!(error.cause.contains("cannot be run"), "{error}");
+}
+
+/// Cut anywhere, or with any byte changed, a file gives an error or a recipe, never a panic, and no large allocation.
+#[test]
+fn damaged_files_are_told_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = synthetic(5);
+    let files = one_of_each(folder.path(), &archive, &[LaneKind::Guided]);
+    let broken = folder.path().join("broken");
+    for (format, path) in files {
+        let bytes = std::fs::read(&path).unwrap();
+        let path = broken.with_extension(format.ending());
+        if format == Format::Npy {
+            std::fs::write(&path, &bytes).unwrap();
+            assert!(read(&path).is_err(), "an array without its recipe");
+            continue;
+        }
+        let length = bytes.len();
+        let cuts = (0..64)
+            .map(|i| i * i % length)
+            .chain([length / 2, length - 1]);
+        for cut in cuts {
+            std::fs::write(&path, &bytes[..cut]).unwrap();
+            let got = read(&path);
+            if format == Format::Session || cut < 64 {
+                assert!(got.is_err(), "{format:?} cut at {cut}");
+            }
+        }
+        for i in 0..200 {
+            let mut changed = bytes.clone();
+            let at = if i < 100 {
+                i * 7
+            } else {
+                length - 1 - (i - 100) * 5
+            } % length;
+            for byte in changed.iter_mut().skip(at).take(8) {
+                *byte = if i % 2 == 0 { 0xFF } else { !*byte };
+            }
+            std::fs::write(&path, &changed).unwrap();
+            let got = read(&path);
+            if format == Format::Session {
+                assert!(got.is_err(), "a session changed at {at} is told");
+            }
+        }
+    }
+    for (name, bytes) in [
+        ("empty.png", Vec::new()),
+        ("text.eddyscope", b"hello".to_vec()),
+        ("head.eddyscope", b"EDDYSCOPE\r\n\x1a\x01\0\0\0".to_vec()),
+        ("long.webp", b"RIFF\xff\xff\xff\xffWEBPXMP \xff\xff\xff\xff{".to_vec()),
+        ("long.mp4", b"\0\0\0\x10ftypisom\0\0\0\0\0\0\0\x01moov\xff\xff\xff\xff\xff\xff\xff\xff".to_vec()),
+        ("zero.mp4", b"\0\0\0\x08ftyp\0\0\0\x01moov\0\0\0\0\0\0\0\0".to_vec()),
+        ("long.nc", b"CDF\x05\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff".to_vec()),
+        ("loop.gif", [b"GIF89a\x01\0\x01\0\0\0\0".as_slice(), &[0x21, 0xFE]].concat()),
+        ("other.json", b"{\"program\": \"other\"}".to_vec()),
+    ] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let error = read(&path).unwrap_err();
+        assert!(!error.cause.is_empty() && !error.remedy.is_empty(), "{name}");
+    }
+    assert!(read(folder.path()).is_err() && read(&folder.path().join("none.png")).is_err());
+}
+
+/// Not a test of its own: the process that [`a_killed_writer_leaves_the_old_session_whole`] kills.
+#[test]
+fn write_sessions_until_killed() {
+    let Some(path) = std::env::var_os("EDDYSCOPE_TEST_SESSION") else {
+        return;
+    };
+    let archive = synthetic(60);
+    let plan = plan(Format::Session, path.into(), &archive, &[LaneKind::Guided]);
+    loop {
+        plan.run(&Watch::default()).unwrap();
+    }
+}
+
+#[test]
+fn a_killed_writer_leaves_the_old_session_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.eddyscope");
+    for round in 0..6 {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "write_sessions_until_killed"])
+            .env("EDDYSCOPE_TEST_SESSION", &path)
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let began = Instant::now();
+        // In the midst of writing: an unfinished file lies there.
+        while !(path.exists() && files_in(folder.path()).iter().any(|f| f.ends_with(".part"))) {
+            assert!(began.elapsed() < Duration::from_secs(60));
+        }
+        std::thread::sleep(Duration::from_millis(round * 7));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let Carried::Session(session) = read(&path).unwrap() else {
+            panic!("it is a session");
+        };
+        assert_eq!(session.archive.frames.len(), 60);
+    }
+}
+
+fn worker(options: WorkerOptions, settings: &Settings, spec: &RolloutSpec) -> Worker {
+    let options = WorkerOptions {
+        device: DeviceRequest::Cpu,
+        ..options
+    };
+    Worker::spawn(options, settings.clone(), spec.clone(), Arc::new(|| {}))
+}
+
+fn wait(worker: &Worker, done: impl Fn(&Worker) -> bool) {
+    let began = Instant::now();
+    while !done(worker) {
+        assert!(
+            began.elapsed() < Duration::from_secs(600),
+            "{:?}",
+            worker.progress()
+        );
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn frames(worker: &Worker, count: usize) -> Archive {
+    wait(worker, |w| {
+        w.archive().frames.len() >= count && !w.progress().running
+    });
+    worker.archive()
+}
+
+fn bits(archive: &Archive, frame: usize) -> Vec<u32> {
+    let lanes = archive.frames[frame].lanes.iter().flatten();
+    let values = lanes.flat_map(|l| l.members.iter().flat_map(|m| m.iter()));
+    values.map(|v| v.to_bits()).collect()
+}
+
+/// The real worker: settings moved between frames and within one, a lane switched on; then the run made again from a
+/// file, and a session gone on with.
+#[test]
+fn a_run_is_made_again_from_its_file_bit_for_bit() {
+    let mut settings = Settings::default();
+    settings.sampler.steps = 4;
+    settings.lanes = [true, false, true, false, false, false];
+    let spec = RolloutSpec {
+        seed: 5,
+        ..RolloutSpec::default()
+    };
+    let first = worker(WorkerOptions::default(), &settings, &spec);
+    wait(&first, |w| w.archive().frames.len() == 4);
+    // Within the frame: after its first steps.
+    first.send(Command::Step(1));
+    wait(&first, |w| w.progress().step.0 >= 1);
+    settings.guidance.strength = 0.3;
+    first.set_settings(settings.clone());
+    let made = frames(&first, 5);
+    assert_eq!(
+        made.frames[4].steps.len(),
+        2,
+        "the slider moved within the frame"
+    );
+    settings.lanes[LaneKind::Unconditional.index()] = true;
+    settings.guidance.history = 1;
+    first.set_settings(settings.clone());
+    first.send(Command::Step(1));
+    let made = frames(&first, 6);
+
+    let folder = tempfile::tempdir().unwrap();
+    let (film, session) = (
+        folder.path().join("a.webp"),
+        folder.path().join("a.eddyscope"),
+    );
+    let lanes = [LaneKind::Truth, LaneKind::Guided];
+    for (format, path) in [(Format::WebP, &film), (Format::Session, &session)] {
+        let mut plan = plan(format, path.clone(), &made, &lanes);
+        plan.recipe = recipe(&made, &spec);
+        plan.run(&Watch::default()).unwrap();
+    }
+    first.send(Command::Step(1));
+    let on = frames(&first, 7);
+    drop(first);
+
+    let recipe = whole(&film);
+    assert!(recipe.changes.len() >= 3);
+    let again = worker(WorkerOptions::default(), &recipe.settings, &recipe.rollout);
+    again.send(Command::Replay {
+        script: Arc::new(recipe.changes.clone()),
+        until: recipe.frame,
+    });
+    let same = frames(&again, 6);
+    for frame in 0..6 {
+        assert_eq!(bits(&same, frame), bits(&made, frame), "frame {frame}");
+    }
+    assert_eq!(recipe.frame_hash, Some(hash(&same.frames[5])));
+    again.send(Command::Step(1));
+    assert_eq!(
+        bits(&frames(&again, 7), 6),
+        bits(&on, 6),
+        "it goes on the same"
+    );
+    drop(again);
+
+    let Carried::Session(kept) = read(&session).unwrap() else {
+        panic!("it is a session");
+    };
+    let options = WorkerOptions {
+        resume: Some(kept.archive),
+        ..WorkerOptions::default()
+    };
+    let resumed = worker(options, &kept.recipe.settings, &kept.recipe.rollout);
+    resumed.send(Command::Step(1));
+    let resumed = frames(&resumed, 7);
+    for frame in 0..7 {
+        assert_eq!(bits(&resumed, frame), bits(&on, frame), "frame {frame}");
+    }
+}
