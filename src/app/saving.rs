@@ -213,7 +213,8 @@ impl State {
             return;
         };
         self.prefs.save_folder = path.parent().map(Path::to_owned);
-        self.files.write_aside(ctx, path, move |watch| plan.run(watch));
+        self.files
+            .write_aside(ctx, path, move |watch| plan.run(watch));
     }
 
     /// Puts a file at the head of the recent ones.

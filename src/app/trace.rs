@@ -95,7 +95,7 @@ impl Trace {
 /// Each unbroken piece with its share of the columns.
 fn thinned(points: &[[f64; 2]], columns: usize) -> Vec<[f64; 2]> {
     let all = points.len().max(1);
-    let mut out = Vec::new();
+    let mut out: Vec<[f64; 2]> = Vec::new();
     for piece in pieces(points) {
         if let Some([x, _]) = out.last().copied() {
             out.push([x, f64::NAN]);

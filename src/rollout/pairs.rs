@@ -109,7 +109,7 @@ impl Pairs {
             }
         }
         let x = engine.tensor(noised, 2, 1);
-        let denoised = crate::diffusion::Denoise::denoise(&engine.denoiser, &x, sigma);
+        let denoised = engine.denoiser.denoise(&x, sigma);
         let discriminator = engine.discriminator(g.discriminator)?;
         let conditioned = discriminator.condition(&history, told);
         let logits = to_vec(conditioned.judge(&x, sigma, &denoised).logit);
