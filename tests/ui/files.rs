@@ -125,8 +125,8 @@ fn what_cannot_be_opened_is_said_and_the_rollout_stays() {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("holiday.png");
-    std::fs::write(&path, b"\x89PNG\r\n\x1a\nnot much more").unwrap();
+    let path = folder.path().join("holiday.gif");
+    std::fs::write(&path, b"GIF89a, and not much more").unwrap();
     commands.lock().unwrap().clear();
     drop_file(&mut harness, &path);
     until(&mut harness, "a warning", |h| state(h).notices.count() == 1);

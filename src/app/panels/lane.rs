@@ -116,7 +116,15 @@ fn title(ui: &mut Ui, state: &State, kind: LaneKind, frame: Option<&FrameSet>, r
         p.text,
     );
     if let Some(frame) = frame {
-        let text = painter.layout_no_wrap(state.made_by(kind, frame), theme::small(), p.weak);
+        let mut said = state.made_by(kind, frame);
+        let mut text = painter.layout_no_wrap(said.clone(), theme::small(), p.weak);
+        // In a narrow lane what is less important stays away whole, instead of being cut.
+        while x + text.size().x > rect.right()
+            && let Some(end) = said.rfind(" · ")
+        {
+            said.truncate(end);
+            text = painter.layout_no_wrap(said.clone(), theme::small(), p.weak);
+        }
         let width = text.size().x;
         painter.galley(pos2(x, middle - text.size().y / 2.0 + 0.5), text, p.weak);
         x += width + 8.0;
