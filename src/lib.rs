@@ -71,8 +71,8 @@
 //! streams days to a file of any length.
 //!
 //! Beside the rollout on screen, each on a thread of its own (`rollout::aside`): `rollout::wall`, linked rollouts from one
-//! start with one setting varied, in as few batches as their samplers allow; `rollout::twin`, the solver from a frame of the model's own, or the nearest
-//! recorded days.
+//! start with one setting varied, in as few batches as their samplers allow; `rollout::twin`, the solver from a
+//! frame of the model's own, or the nearest recorded days.
 //!
 //! # The stack
 //!
