@@ -3,6 +3,7 @@
 //! The pictures need a graphics adapter (a software one will do). Where there is none the tests say so and pass.
 //! `UPDATE_SNAPSHOTS=true cargo test --release --test ui` writes them anew; look at them before committing.
 
+mod edit;
 mod globe;
 mod lessons;
 mod micro;
