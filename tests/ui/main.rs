@@ -6,6 +6,7 @@
 mod diag;
 mod edit;
 mod files;
+mod edit;
 mod globe;
 mod lessons;
 mod micro;
