@@ -1,5 +1,7 @@
 //! `eddyscope bench`: how fast the parts are on this machine.
 
+mod serve;
+
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -36,6 +38,9 @@ pub struct BenchArgs {
     /// Print one JSON object on standard output
     #[arg(long)]
     pub json: bool,
+    /// Run one part for each line of standard input and leave its arrays in this folder (see benches/pytorch.py)
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub serve: Option<std::path::PathBuf>,
 }
 
 struct Timing {
@@ -60,6 +65,9 @@ impl Timing {
 pub fn run(args: &BenchArgs) -> Result<u8> {
     let model = Model::open(&args.model)?;
     let mut engine = Engine::new(&model, device::select(args.device)?)?;
+    if let Some(folder) = &args.serve {
+        return serve::serve(&model, &engine, folder);
+    }
     let repeats = args.repeats as usize;
     let mut all = Vec::new();
     let cells = engine.cells();
