@@ -19,7 +19,7 @@
 //! | [`report`] | charts, maps and the page that holds them: SVG, PNG, HTML |
 //! | [`rollout`] | settings, the engine (frames one after another), the worker thread that owns it, the microscope beside it |
 //! | [`diffusion`] | noise levels, preconditioning, samplers, guidance, the Gaussian world with known answers |
-//! | [`nn`] | layers, U-Net, the networks of the discriminators (burn) |
+//! | [`nn`] | layers, U-Net, the networks of the discriminators (burn); compiled inference on the CPU |
 //! | [`model`] | model folder: card + weights, the shipped models |
 //! | [`train`] | datasets -> models |
 //! | [`study`] | small experiments on worlds with known statistics, each from its file to its page |

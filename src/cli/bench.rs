@@ -11,6 +11,7 @@ use crate::device::{self, DeviceRequest};
 use crate::diffusion::{Conditioned, Context, Denoise, to_vec};
 use crate::error::Result;
 use crate::model::{DEFAULT_MODEL, Model};
+use crate::nn;
 use crate::random::{NoiseKey, Stream};
 use crate::rollout::engine::{Engine, HISTORY};
 use crate::rollout::lanes::Lanes;
@@ -181,6 +182,7 @@ fn print(args: &BenchArgs, engine: &Engine, all: &[Timing]) {
                 "threads": rayon::current_num_threads(),
                 "repeats": args.repeats,
                 "model_hash": engine.model_hash,
+                "peak_flop_s_one_thread": nn::peak(),
                 "denoiser": engine.denoiser.cost(engine.shape()).map(|c| serde_json::json!({
                     "kernels": c.kernels,
                     "flop": c.flops,
@@ -195,11 +197,12 @@ fn print(args: &BenchArgs, engine: &Engine, all: &[Timing]) {
     println!("{}, {} repeats", engine.compute.name, args.repeats);
     if let Some(c) = engine.denoiser.cost(engine.shape()) {
         println!(
-            "denoiser: {:.0} MFLOP, {:.2} MB of weights, {:.2} MB between layers; {} kernels",
+            "denoiser: {:.0} MFLOP, {:.2} MB of weights, {:.2} MB between layers; {} kernels, at most {:.0} GFLOP/s a thread",
             c.flops as f64 / 1e6,
             c.weight_bytes as f64 / 1e6,
             c.state_bytes as f64 / 1e6,
-            c.kernels
+            c.kernels,
+            nn::peak() / 1e9
         );
     }
     println!(
