@@ -183,7 +183,7 @@ def main():
         answer = ask(command)
         shape = answer["shape"]
         x, h = read("x", [rows, 1, *shape]), read("history", [rows, 4, *shape])
-        guard = torch.enable_grad() if gradient else torch.inference_mode()
+        guard = torch.enable_grad() if gradient else torch.no_grad()
         with guard:
             theirs = run(x, h)
             ours = read("out", theirs.shape)
