@@ -21,6 +21,7 @@
 //! | [`diffusion`] | noise levels, preconditioning, samplers, guidance, the Gaussian world with known answers |
 //! | [`closed_form`] | worlds whose score and discriminator are known: Gaussian process, travelling wave |
 //! | [`nn`] | layers, U-Net, the networks of the discriminators (burn) |
+//! | [`nn`] | layers, U-Net, the networks of the discriminators (burn); compiled inference on the CPU |
 //! | [`model`] | model folder: card + weights, the shipped models |
 //! | [`train`] | datasets -> models |
 //! | [`sweep`] | rollouts over a grid of settings, judged; the suggested strength |

@@ -1,5 +1,7 @@
 //! `eddyscope bench`: how fast the parts are on this machine.
 
+mod serve;
+
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -9,6 +11,7 @@ use crate::device::{self, DeviceRequest};
 use crate::diffusion::{Conditioned, Context, to_vec};
 use crate::error::Result;
 use crate::model::{DEFAULT_MODEL, Model};
+use crate::nn;
 use crate::random::{NoiseKey, Stream};
 use crate::rollout::engine::{Engine, HISTORY};
 use crate::rollout::lanes::Lanes;
@@ -36,6 +39,9 @@ pub struct BenchArgs {
     /// Print one JSON object on standard output
     #[arg(long)]
     pub json: bool,
+    /// Run one part for each line of standard input and leave its arrays in this folder (see benches/pytorch.py)
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub serve: Option<std::path::PathBuf>,
 }
 
 struct Timing {
@@ -60,6 +66,9 @@ impl Timing {
 pub fn run(args: &BenchArgs) -> Result<u8> {
     let model = Model::open(&args.model)?;
     let mut engine = Engine::new(&model, device::select(args.device)?)?;
+    if let Some(folder) = &args.serve {
+        return serve::serve(&model, &engine, folder);
+    }
     let repeats = args.repeats as usize;
     let mut all = Vec::new();
     let cells = engine.cells();
@@ -173,6 +182,7 @@ fn print(args: &BenchArgs, engine: &Engine, all: &[Timing]) {
                 "threads": rayon::current_num_threads(),
                 "repeats": args.repeats,
                 "model_hash": engine.model_hash,
+                "peak_flop_s_one_thread": nn::peak(),
                 "denoiser": engine.denoiser.cost(engine.shape()).map(|c| serde_json::json!({
                     "kernels": c.kernels,
                     "flop": c.flops,
@@ -187,11 +197,12 @@ fn print(args: &BenchArgs, engine: &Engine, all: &[Timing]) {
     println!("{}, {} repeats", engine.compute.name, args.repeats);
     if let Some(c) = engine.denoiser.cost(engine.shape()) {
         println!(
-            "denoiser: {:.0} MFLOP, {:.2} MB of weights, {:.2} MB between layers; {} kernels",
+            "denoiser: {:.0} MFLOP, {:.2} MB of weights, {:.2} MB between layers; {} kernels, at most {:.0} GFLOP/s a thread",
             c.flops as f64 / 1e6,
             c.weight_bytes as f64 / 1e6,
             c.state_bytes as f64 / 1e6,
-            c.kernels
+            c.kernels,
+            nn::peak() / 1e9
         );
     }
     println!(

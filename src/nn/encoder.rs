@@ -4,7 +4,9 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, activation};
 
 use super::config::EncoderConfig;
+use super::fast::{Compiled, Scaled};
 use super::layers::{Init, Linear, Norm};
+use super::ops;
 use super::tower::{HISTORY, masked};
 use super::unet::Trunk;
 
@@ -20,6 +22,8 @@ pub struct Encoder {
     pub(crate) logit: Linear,
     increments: bool,
     sigma_data: f32,
+    #[module(skip)]
+    compiled: Compiled,
 }
 
 impl Encoder {
@@ -39,6 +43,7 @@ impl Encoder {
             logit: Linear::new(init, config.hidden, 1),
             increments: config.increments,
             sigma_data: config.sigma_data,
+            compiled: Compiled::default(),
         }
     }
 
@@ -89,6 +94,9 @@ impl Encoder {
         m: &[usize],
         sigma: Tensor<1>,
     ) -> (Tensor<1>, Tensor<4>) {
+        if let Some(out) = self.fast(&x, &history, m, &sigma) {
+            return out;
+        }
         let x = x.autodiff().detach().require_grad();
         let logits = self.logits(x.clone(), history, m, sigma);
         // Rows do not touch each other: the gradient of the sum holds each row's own gradient.
@@ -97,6 +105,50 @@ impl Encoder {
             .grad_remove(&mut gradients)
             .unwrap_or_else(|| x.clone().inner().zeros_like());
         (logits.inner(), gradient)
+    }
+
+    /// With a compiled form of the present weights, if it lies on the CPU and its padding has one; `config` is what it was
+    /// made from. For networks whose weights do not change any more.
+    pub fn compiled(mut self, config: &EncoderConfig) -> Self {
+        if ops::is_flex(&self.hidden.weight.val().device()) {
+            let channels = if self.increments { 2 } else { 1 };
+            self.compiled = Compiled::encoder(&config.trunk(), &self, channels);
+        }
+        self
+    }
+
+    /// [`Self::logits_and_gradient`] by the compiled form, where there is one and all rows have one noise level.
+    fn fast(
+        &self,
+        x: &Tensor<4>,
+        history: &Tensor<4>,
+        m: &[usize],
+        sigma: &Tensor<1>,
+    ) -> Option<(Tensor<1>, Tensor<4>)> {
+        if !self.compiled.takes(x) {
+            return None;
+        }
+        let levels: Vec<f32> = sigma.clone().into_data().iter().collect();
+        let (&sigma, others) = levels.split_first()?;
+        if others.iter().any(|s| *s != sigma) {
+            return None;
+        }
+        let factor = |floor: f32| 1.0 / (sigma * sigma + floor * floor).sqrt();
+        let (frames, masks) = masked(history.clone(), m);
+        let mut inputs: Vec<Scaled> = vec![(x.clone(), factor(self.sigma_data))];
+        if self.increments {
+            let last = frames.clone().narrow(1, 0, 1);
+            let before = frames.clone().narrow(1, 1, 1);
+            let known = (last.clone() - before) * masks.clone().narrow(1, 0, 1);
+            inputs.push((x.clone() - last, factor(INCREMENT)));
+            inputs.push((known, 1.0 / INCREMENT));
+        }
+        inputs.push((frames, 1.0 / self.sigma_data));
+        inputs.push((masks, 1.0));
+        let (logits, gradient) = self
+            .compiled
+            .logits_and_gradient(inputs, sigma.ln() / 4.0)?;
+        Some((logits, gradient.sum_dim(1)))
     }
 
     /// Number of history frames that [`Self::logits`] expects.

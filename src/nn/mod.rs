@@ -2,7 +2,8 @@
 //!
 //! Fields are tensors `[batch, channel, y, x]` in normalised units. Every function runs on any device of burn; on the CPU
 //! (Flex) the convolutions, norms and skip connections run in kernels of our own, in which the result of one row depends
-//! neither on the batch nor on the number of threads.
+//! neither on the batch nor on the number of threads. Networks whose weights do not change any more are compiled there
+//! ([`Denoiser::compiled`] and the like): whole plans without burn's tensors in between.
 
 mod compiled;
 mod config;
@@ -20,7 +21,7 @@ mod unet;
 mod video;
 pub mod weights;
 
-pub use compiled::Cost;
+pub use compiled::{Cost, peak};
 pub use config::{EncoderConfig, Padding, Skips, UNetConfig};
 pub use denoiser::Denoiser;
 pub use encoder::Encoder;

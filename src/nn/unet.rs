@@ -203,7 +203,7 @@ impl UNet {
     /// For networks whose weights do not change any more.
     pub fn compiled(mut self, config: &UNetConfig) -> Self {
         if ops::is_flex(&self.output.weight.val().device()) {
-            self.compiled = Compiled::new(config, &self);
+            self.compiled = Compiled::unet(config, &self);
         }
         self
     }

@@ -220,7 +220,7 @@ impl Engine {
             (Some(e), Some(bytes)) => {
                 let net =
                     weights::load(Encoder::new(&e.network, device), bytes, &e.weights, device)?;
-                Some(EncoderGuide::new(net))
+                Some(EncoderGuide::new(net.compiled(&e.network)))
             }
             _ => None,
         };

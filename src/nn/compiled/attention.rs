@@ -28,7 +28,7 @@ pub(super) fn scratch(points: usize, depth: usize) -> usize {
 }
 
 /// Queries at a time.
-const QUERIES: usize = 4;
+pub(super) const QUERIES: usize = 4;
 
 /// # Safety
 /// The processor has the features of `S`; the pointers are valid for what the sizes say; nobody else touches this head's
@@ -105,7 +105,7 @@ pub(super) unsafe fn attend<S: Simd>(h: &Head) {
 /// # Safety
 /// `row` is valid for `points` rounded up to 16.
 #[inline(always)]
-unsafe fn softmax<S: Simd>(row: *mut f32, points: usize) -> f32 {
+pub(super) unsafe fn softmax<S: Simd>(row: *mut f32, points: usize) -> f32 {
     // SAFETY: inside the row.
     unsafe {
         let whole = points / LANES * LANES;

@@ -6,6 +6,7 @@ use super::attention::{Head, attend};
 use super::conv::{Addend, Rows, finish, rows};
 use super::norm::{Activation, activate};
 use super::simd::{Portable, Simd};
+use super::slopes::{Combination, HeadBack, Slopes, attend_back, combine, slopes};
 
 /// The kernels for one processor. All are unsafe to call as the functions that they come from.
 pub(super) struct Kernels {
@@ -17,6 +18,13 @@ pub(super) struct Kernels {
     pub finish: unsafe fn(*mut f32, usize, usize, &[Addend], *mut f32),
     pub activate: unsafe fn(&Activation),
     pub attend: unsafe fn(&Head),
+    pub slopes: unsafe fn(&Slopes),
+    pub combine: unsafe fn(&Combination),
+    pub attend_back: unsafe fn(&HeadBack),
+    /// So many rounds of multiplications and additions in registers.
+    pub spin: unsafe fn(usize) -> f32,
+    /// Sums that `spin` keeps.
+    pub spinning: usize,
 }
 
 /// Index of a kernel of side 1 or 3 with stride 1 or 2.
@@ -59,6 +67,27 @@ macro_rules! kernels {
                 // SAFETY: as above.
                 unsafe { attend::<$simd>(h) }
             }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn slo(s: &Slopes) {
+                // SAFETY: as above.
+                unsafe { slopes::<$simd>(s) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn com(c: &Combination) {
+                // SAFETY: as above.
+                unsafe { combine::<$simd>(c) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn back(h: &HeadBack) {
+                // SAFETY: as above.
+                unsafe { attend_back::<$simd>(h) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn spi(rounds: usize) -> f32 {
+                // SAFETY: as above.
+                unsafe { spin::<$simd, SPINNING>(rounds) }
+            }
+            const SPINNING: usize = if SUMS < 12 { 6 } else { 12 };
             const SUMS: usize = <$simd as Simd>::SUMS;
             const _: () = assert!($groups <= SUMS);
 
@@ -73,6 +102,11 @@ macro_rules! kernels {
                 finish: end,
                 activate: act,
                 attend: att,
+                slopes: slo,
+                combine: com,
+                attend_back: back,
+                spin: spi,
+                spinning: SPINNING,
             };
         }
     };
@@ -91,6 +125,30 @@ kernels!(
 );
 #[cfg(target_arch = "aarch64")]
 kernels!(neon, super::super::simd::Neon, "NEON", 1, "neon");
+
+/// Multiplications and additions in registers, which nothing can outrun: `rounds` times `N` times 16.
+///
+/// # Safety
+/// The processor has the features of `S`.
+#[inline(always)]
+unsafe fn spin<S: Simd, const N: usize>(rounds: usize) -> f32 {
+    // SAFETY: the caller has the features.
+    unsafe {
+        let a = S::splat(std::hint::black_box(0.999));
+        let b = S::splat(std::hint::black_box(0.001));
+        let mut sums = [S::splat(1.0); N];
+        for _ in 0..rounds {
+            for sum in &mut sums {
+                *sum = S::fma(*sum, a, b);
+            }
+        }
+        let mut total = sums[0];
+        for sum in &sums[1..] {
+            total = S::add(total, *sum);
+        }
+        super::simd::lanes::<S>(total).into_iter().sum()
+    }
+}
 
 /// All kernels that this processor can run, best first.
 pub(super) fn available() -> Vec<&'static Kernels> {

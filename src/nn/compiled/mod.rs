@@ -2,12 +2,13 @@
 //!
 //! | module | |
 //! |---|---|
-//! | `build` | from a U-Net's sizes and weights to a plan |
+//! | `build`, `network`, `noise` | from a U-Net's sizes and weights to a plan |
+//! | `back` | the encoder discriminator with its way back to the input |
 //! | `plan` | the phases of a network: what is computed from where to where |
 //! | `memory` | constants, and the arena in which every buffer has its place from the beginning |
-//! | `run` | runs a plan, phase after phase |
+//! | `run`, `run_back`, `transfer` | run a plan, phase after phase |
 //! | `team` | threads that share the tasks of one small image |
-//! | `conv`, `norm`, `attention` | the kernels, written for any number of registers |
+//! | `conv`, `norm`, `attention`, `slopes` | the kernels, written for any number of registers |
 //! | `simd` | sixteen floats in the registers of AVX-512, AVX2, NEON, or in an array |
 //! | `kernels` | the kernels of each processor, the best of them chosen when the program runs |
 //!
@@ -19,15 +20,21 @@
 #![allow(unsafe_code)]
 
 mod attention;
+mod back;
 mod build;
 mod conv;
 mod kernels;
 mod memory;
+mod network;
+mod noise;
 mod norm;
 mod plan;
 mod run;
+mod run_back;
 mod simd;
+mod slopes;
 mod team;
+mod transfer;
 
 pub(crate) use build::Weights;
 pub(crate) use run::{Input, Output};
@@ -53,6 +60,20 @@ pub struct Cost {
     pub state_bytes: usize,
 }
 
+/// Multiplications and additions a second that one thread can do in registers with the kernels' instructions, measured.
+pub fn peak() -> f64 {
+    const ROUNDS: usize = 1_000_000;
+    let best = kernels::best();
+    let took = (0..5).map(|_| {
+        let began = std::time::Instant::now();
+        // SAFETY: `best` has the features of this processor.
+        std::hint::black_box(unsafe { (best.spin)(ROUNDS) });
+        began.elapsed().as_secs_f64()
+    });
+    let flops = 2 * ROUNDS * best.spinning * simd::LANES;
+    flops as f64 / took.fold(f64::INFINITY, f64::min)
+}
+
 /// A U-Net ready to run on fields of one size.
 pub(crate) struct Program(Runner);
 
@@ -72,6 +93,20 @@ impl Program {
         Self(Runner::new(plan, IMAGES))
     }
 
+    /// Plans the encoder discriminator whose trunk has these sizes, with its gradient with respect to the first `channels`
+    /// channels of its input. `None` with a padding that has no compiled way back.
+    pub fn encoder(
+        config: &UNetConfig,
+        weights: &Weights,
+        field: [usize; 2],
+        channels: usize,
+    ) -> Option<Self> {
+        back::possible(config).then(|| {
+            let builder = build::Builder::new(config, weights, kernels::best());
+            Self(Runner::new(builder.encoder(field, channels), IMAGES))
+        })
+    }
+
     /// Rows and columns of the fields.
     pub fn field(&self) -> [usize; 2] {
         self.0.plan.field
@@ -88,8 +123,9 @@ impl Program {
         }
     }
 
-    /// Runs it on `rows` images; see [`Input`] and [`Output`]. `c_noise` is what the noise embedding is told, for a network
-    /// that has one. Allocates nothing.
+    /// Runs it on `rows` images; see [`Input`] and [`Output`] (one for each output channel, or one for all). `c_noise` is what
+    /// the noise embedding is told, for a network that has one; `logits` `[rows]` are an encoder's, whose output is its
+    /// gradient. Allocates nothing.
     ///
     /// # Panics
     /// If sizes do not fit the network.
@@ -98,10 +134,15 @@ impl Program {
         inputs: &[Input<'_>],
         rows: usize,
         c_noise: Option<f32>,
-        finish: Output,
+        finish: &[Output],
         output: &mut [f32],
+        logits: Option<&mut [f32]>,
     ) {
+        let team = Team::shared();
         self.0
-            .run(Team::shared(), inputs, rows, c_noise, finish, output);
+            .run(team, inputs, rows, c_noise, finish, output, logits);
     }
 }
+
+#[cfg(test)]
+mod tests;

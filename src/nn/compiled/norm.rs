@@ -69,7 +69,7 @@ pub(super) unsafe fn activate<S: Simd>(a: &Activation) {
 /// # Safety
 /// `row` points to the first of `width` pixels, with one more on each side.
 #[inline(always)]
-unsafe fn columns(row: *mut f32, width: usize, edge: Edge) {
+pub(super) unsafe fn columns(row: *mut f32, width: usize, edge: Edge) {
     // SAFETY: one pixel on each side.
     unsafe {
         let (before, after) = (row.sub(LANES), row.add(width * LANES));
@@ -96,7 +96,12 @@ unsafe fn columns(row: *mut f32, width: usize, edge: Edge) {
 /// # Safety
 /// As [`activate`].
 #[inline(always)]
-unsafe fn beyond(output: *mut f32, [height, width]: [usize; 2], y: usize, edges: [Edge; 2]) {
+pub(super) unsafe fn beyond(
+    output: *mut f32,
+    [height, width]: [usize; 2],
+    y: usize,
+    edges: [Edge; 2],
+) {
     let pitch = (width + 2) * LANES;
     let (first, last) = (y == 0, y + 1 == height);
     let wraps = edges[0] == Edge::Wrap;
@@ -205,6 +210,8 @@ pub(super) struct Coefficients {
     /// What comes out: `scale * x + shift` is normalised, scaled and shifted.
     pub scale: *mut f32,
     pub shift: *mut f32,
+    /// What the way back needs besides, reciprocal standard deviation and mean; null = it is not wanted.
+    pub kept: [*mut f32; 2],
 }
 
 /// Computes [`Coefficients`]; `per` channels are normalised together.
@@ -245,6 +252,10 @@ pub(super) unsafe fn coefficients(
                 }
                 *c.scale.add(p.slot) = rstd * a;
                 *c.shift.add(p.slot) = b - mean * rstd * a;
+                if !c.kept[0].is_null() {
+                    *c.kept[0].add(p.slot) = rstd;
+                    *c.kept[1].add(p.slot) = mean;
+                }
             }
         }
     }

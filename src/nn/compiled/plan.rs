@@ -155,6 +155,8 @@ pub(super) enum Op {
         film: Option<[usize; 2]>,
         scale: usize,
         shift: usize,
+        /// Reciprocal standard deviation and mean, where the way back needs them.
+        kept: Option<[usize; 2]>,
     },
     Activate {
         sources: Vec<Source>,
@@ -174,10 +176,76 @@ pub(super) enum Op {
         heads: usize,
         scratch: usize,
     },
+    /// The head of the encoder discriminator: mean over points, two layers; and the gradient by channel of its input.
+    Head {
+        from: State,
+        hidden: usize,
+        /// `[inputs][hidden]`, `[hidden][inputs]`, bias, weights of the logit and its bias.
+        weights: [usize; 5],
+        /// Three vectors: means (and later their gradient), hidden layer, its slopes.
+        scratch: usize,
+        logit: usize,
+    },
+    /// Back through SiLU: gradient of the norm's output, and sums.
+    Slopes {
+        state: State,
+        norm: Kept,
+        silu: bool,
+        /// Where the gradient with respect to what came out lies; `flat`: one value for each channel.
+        gradient: usize,
+        flat: bool,
+        to: usize,
+        sums: usize,
+        pieces: Pieces,
+    },
+    /// From the sums to the norm's gradient.
+    NormBack {
+        state: State,
+        places: Vec<Place>,
+        per: usize,
+        norm: Kept,
+        sums: usize,
+        pieces: usize,
+        k: [usize; 2],
+    },
+    /// The norm's gradient, and perhaps what comes along the other branch.
+    Combine {
+        state: State,
+        norm: Kept,
+        du: usize,
+        k: [usize; 2],
+        add: Option<usize>,
+        rim: bool,
+        to: usize,
+        pieces: Pieces,
+    },
+    /// Twice as many rows and columns, zeros between, with a rim.
+    Dilate {
+        from: State,
+        to: usize,
+    },
+    AttendBack {
+        qkv: usize,
+        gradient: usize,
+        to: usize,
+        points: usize,
+        channels: usize,
+        heads: usize,
+        scratch: usize,
+    },
     /// The output, unfolded.
     Store {
         from: State,
     },
+}
+
+/// What a norm keeps for the way back; places by slot.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Kept {
+    pub scale: usize,
+    pub shift: usize,
+    pub rstd: usize,
+    pub mean: usize,
 }
 
 /// A linear layer of one point: tiles of output groups and their weights.
@@ -217,6 +285,8 @@ pub(super) struct Plan {
     pub patch: usize,
     pub in_channels: usize,
     pub out_channels: usize,
+    /// Where the logit of an image lies, in a plan with a head.
+    pub logit: Option<usize>,
     /// Rows and columns of the field.
     pub field: [usize; 2],
     /// Multiplications and additions of one image.

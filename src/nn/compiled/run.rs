@@ -30,7 +30,7 @@ pub(crate) struct Output {
 
 /// Memory in which tasks work side by side, each on its own part.
 #[derive(Clone, Copy)]
-struct Arena {
+pub(super) struct Arena {
     start: *mut f32,
     len: usize,
 }
@@ -40,7 +40,7 @@ struct Arena {
 unsafe impl Sync for Arena {}
 
 impl Arena {
-    fn at(&self, offset: usize) -> *mut f32 {
+    pub(super) fn at(&self, offset: usize) -> *mut f32 {
         debug_assert!(offset <= self.len);
         // SAFETY: inside the allocation, as the plan counts it.
         unsafe { self.start.add(offset) }
@@ -56,16 +56,17 @@ pub(super) struct Runner {
 }
 
 /// One pass over some images.
-struct Pass<'a> {
-    plan: &'a Plan,
+pub(super) struct Pass<'a> {
+    pub(super) plan: &'a Plan,
     arena: Arena,
     constants: *const f32,
     images: usize,
-    inputs: &'a [Input<'a>],
+    pub(super) inputs: &'a [Input<'a>],
     /// Number of the first image in the inputs and the output.
-    first: usize,
-    output: Arena,
-    finish: Output,
+    pub(super) first: usize,
+    pub(super) output: Arena,
+    /// By output channel; one for all, or one for each.
+    pub(super) finish: &'a [Output],
 }
 
 // SAFETY: as for `Arena`; constants are only read.
@@ -84,15 +85,17 @@ impl Runner {
     /// Runs the network on `rows` images.
     ///
     /// # Panics
-    /// If the sizes of inputs or output are not the plan's.
+    /// If the sizes of inputs, output or logits are not the plan's.
+    #[expect(clippy::too_many_arguments, reason = "inputs and outputs of a network")]
     pub fn run(
         &mut self,
         team: &Team,
         inputs: &[Input<'_>],
         rows: usize,
         c_noise: Option<f32>,
-        finish: Output,
+        finish: &[Output],
         output: &mut [f32],
+        mut logits: Option<&mut [f32]>,
     ) {
         let plan = &self.plan;
         let cells = plan.field[0] * plan.field[1];
@@ -103,6 +106,10 @@ impl Runner {
         }
         assert_eq!(output.len(), rows * plan.out_channels * cells, "output");
         assert_eq!(c_noise.is_some(), plan.noise.is_some(), "noise level");
+        if let Some(logits) = &logits {
+            assert_eq!(logits.len(), rows, "logits");
+        }
+        assert!(!finish.is_empty(), "what becomes of the output");
         let mut session = team.enter();
         let arena = Arena {
             len: self.arena.len(),
@@ -129,6 +136,12 @@ impl Runner {
             };
             for phase in &plan.phases {
                 pass.phase(&mut session, phase);
+            }
+            if let (Some(at), Some(logits)) = (plan.logit, &mut logits) {
+                for (image, logit) in logits[first..first + images].iter_mut().enumerate() {
+                    // SAFETY: the place of the image's logit; no task runs now.
+                    *logit = unsafe { *pass.place(image, at) };
+                }
             }
             first += images;
         }
@@ -212,7 +225,12 @@ fn tasks(op: &Op) -> usize {
         Op::Activate {
             sources, pieces, ..
         } => sources.len() * pieces.count(),
-        Op::Attend { heads, .. } => *heads,
+        Op::Attend { heads, .. } | Op::AttendBack { heads, .. } => *heads,
+        Op::Slopes { state, pieces, .. } | Op::Combine { state, pieces, .. } => {
+            state.groups() * pieces.count()
+        }
+        Op::Head { .. } | Op::NormBack { .. } => 1,
+        Op::Dilate { from, .. } => from.groups(),
     }
 }
 
@@ -233,14 +251,14 @@ impl Pass<'_> {
         });
     }
 
-    fn constant(&self, at: usize) -> *const f32 {
+    pub(super) fn constant(&self, at: usize) -> *const f32 {
         debug_assert!(at <= self.plan.constants.len());
         // SAFETY: inside the constants, as the plan counts them.
         unsafe { self.constants.add(at) }
     }
 
     /// A place in the part of an image.
-    fn place(&self, image: usize, at: usize) -> *mut f32 {
+    pub(super) fn place(&self, image: usize, at: usize) -> *mut f32 {
         self.arena.at(image * self.plan.image + at)
     }
 
@@ -269,6 +287,7 @@ impl Pass<'_> {
                 film,
                 scale,
                 shift,
+                kept,
             } => {
                 // A block has one or two inputs.
                 let mut list = [self.measured(&measured[0], image); 2];
@@ -289,6 +308,9 @@ impl Pass<'_> {
                             film,
                             scale: self.place(image, *scale),
                             shift: self.place(image, *shift),
+                            kept: kept.map_or([std::ptr::null_mut(); 2], |kept| {
+                                kept.map(|at| self.place(image, at))
+                            }),
                         },
                     );
                 }
@@ -351,6 +373,12 @@ impl Pass<'_> {
                 }
             }
             Op::Store { from } => self.store(from, image),
+            Op::Head { .. }
+            | Op::Slopes { .. }
+            | Op::NormBack { .. }
+            | Op::Combine { .. }
+            | Op::Dilate { .. }
+            | Op::AttendBack { .. } => self.back(op, task, image),
         }
     }
 
@@ -434,79 +462,6 @@ impl Pass<'_> {
                     &addends[..c.adds.len().min(2)],
                     moments,
                 );
-            }
-        }
-    }
-
-    /// Folds the input into channels and puts the rim around it.
-    fn load(&self, to: *mut f32, channels: usize, [height, width]: [usize; 2], image: usize) {
-        let p = self.plan.patch;
-        let [ny, nx] = self.plan.field;
-        let cells = ny * nx;
-        let pitch = (width + 2) * LANES;
-        let plane = (height + 2) * pitch;
-        // The channel of the input and where in the square.
-        let mut channel = 0;
-        for input in self.inputs {
-            let row = (self.first + image) * input.channels;
-            for own in 0..input.channels {
-                let field = &input.values[(row + own) * cells..][..cells];
-                for square in 0..p * p {
-                    let (dy, dx) = (square / p, square % p);
-                    // SAFETY: channel `channel` of the rimmed tensor; this task's alone.
-                    unsafe {
-                        let group = to.add(channel / LANES * plane + channel % LANES);
-                        for y in 0..height {
-                            let line = &field[(y * p + dy) * nx..][..nx];
-                            let out = group.add((y + 1) * pitch + LANES);
-                            for x in 0..width {
-                                *out.add(x * LANES) = line[x * p + dx] * input.scale;
-                            }
-                        }
-                    }
-                    channel += 1;
-                }
-            }
-        }
-        for group in 0..channels.div_ceil(LANES) {
-            // SAFETY: in place over this image's own input: every pixel is written where it was read.
-            unsafe {
-                let whole = to.add(group * plane);
-                super::norm::rim(whole, height, width, self.plan.edges);
-            }
-        }
-    }
-
-    /// Unfolds the output.
-    fn store(&self, from: &State, image: usize) {
-        let p = self.plan.patch;
-        let [ny, nx] = self.plan.field;
-        let cells = ny * nx;
-        let number = self.first + image;
-        let Output { keep, scale } = self.finish;
-        for channel in 0..self.plan.out_channels {
-            let start = (number * self.plan.out_channels + channel) * cells;
-            // SAFETY: this image's part of the output, which is this task's alone.
-            let out = unsafe { std::slice::from_raw_parts_mut(self.output.at(start), cells) };
-            for square in 0..p * p {
-                let c = channel * p * p + square;
-                let (dy, dx) = (square / p, square % p);
-                let group = self.place(image, from.at + c / LANES * from.plane() + c % LANES);
-                for y in 0..from.height {
-                    let line = &mut out[(y * p + dy) * nx..][..nx];
-                    for x in 0..from.width {
-                        // SAFETY: a pixel of the network's output.
-                        let v = unsafe { *group.add((y * from.width + x) * LANES) };
-                        line[x * p + dx] = v * scale;
-                    }
-                }
-            }
-            if keep != 0.0 {
-                let first = &self.inputs[0];
-                let x = &first.values[number * first.channels * cells..][..cells];
-                for (slot, x) in out.iter_mut().zip(x) {
-                    *slot += keep * x;
-                }
             }
         }
     }
