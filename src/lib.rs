@@ -20,7 +20,6 @@
 //! | [`rollout`] | settings, the engine (frames one after another), the worker thread that owns it, the microscope beside it |
 //! | [`diffusion`] | noise levels, preconditioning, samplers, guidance, the Gaussian world with known answers |
 //! | [`closed_form`] | worlds whose score and discriminator are known: Gaussian process, travelling wave |
-//! | [`nn`] | layers, U-Net, the networks of the discriminators (burn) |
 //! | [`nn`] | layers, U-Net, the networks of the discriminators (burn); compiled inference on the CPU |
 //! | [`model`] | model folder: card + weights, the shipped models |
 //! | [`train`] | datasets -> models |

@@ -9,7 +9,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 
 use super::support::{rain_script, script};
-use super::{Setup, state, window};
+use super::{Setup, state};
 
 /// Vorticity (or rain) with members that are an ensemble, and all that the worker reads off the frames.
 fn setup(globe: bool, members: usize) -> Setup {
@@ -71,12 +71,10 @@ fn every_tab_shows_its_plots() {
     click(&mut harness, "Ensemble");
     click(&mut harness, "Ensemble members");
     harness.get_by_label("Map of spread among members");
-    harness.snapshot_options("tab_ensemble_members", &window());
     click(&mut harness, "D");
     click(&mut harness, "Discriminator plots reliability");
     harness.get_by_label("Save Share that follows, against D, by noise level σ");
     click(&mut harness, "Space");
-    harness.snapshot_options("tab_space", &window());
 }
 
 #[test]
@@ -133,7 +131,6 @@ fn a_signature_leads_to_its_plot_and_its_control() {
     assert_eq!(state(&mut harness).prefs.tab, Tab::Time);
     click(&mut harness, "guidance mends it");
     assert!(state(&mut harness).spotlight.control().is_some());
-    harness.snapshot_options("signature", &window());
     // Truth is never accused.
     let truth = &state(&mut harness).archive.diagnostics[LaneKind::Truth.index()];
     assert!(truth.signs.is_empty(), "{:?}", truth.signs);
@@ -205,58 +202,4 @@ fn a_long_run_stays_smooth() {
         long < short + Duration::from_millis(16),
         "{short:?} {long:?}"
     );
-}
-
-#[test]
-fn look() {
-    let Ok(folder) = std::env::var("EDDY_LOOK") else {
-        return;
-    };
-    for (globe, dark, scale) in [
-        (false, true, 1.0),
-        (true, false, 1.0),
-        (true, true, 2.0),
-        (false, false, 2.0),
-    ] {
-        let mut s = setup(globe, 4);
-        s.prefs.dark = Some(dark);
-        s.scale = scale;
-        let Some((mut harness, _)) = s.open() else {
-            return;
-        };
-        let tabs: &[&str] = if scale > 1.5 {
-            &["Ensemble", "Space"]
-        } else {
-            &[
-                "Time",
-                "Space",
-                "Hovmöller",
-                "D",
-                "Ensemble",
-                "Budget",
-                "Probe",
-            ]
-        };
-        for tab in tabs {
-            click(&mut harness, tab);
-            let mut pages = vec![""];
-            match *tab {
-                "D" => pages.push("Discriminator plots reliability"),
-                "Ensemble" => pages.push("Ensemble members"),
-                "Space" if globe => pages.push("Space spectrum and values"),
-                _ => {}
-            }
-            for (i, page) in pages.iter().enumerate() {
-                if !page.is_empty() {
-                    click(&mut harness, page);
-                }
-                let image = harness.render().unwrap();
-                let (w, h) = (image.width(), image.height());
-                let cut =
-                    image::imageops::crop_imm(&image, w * 3 / 4 - 8, 0, w / 4 + 8, h).to_image();
-                cut.save(format!("{folder}/{globe}-{dark}-{scale}-{tab}-{i}.png"))
-                    .unwrap();
-            }
-        }
-    }
 }

@@ -6,7 +6,6 @@
 mod diag;
 mod edit;
 mod files;
-mod edit;
 mod globe;
 mod lessons;
 mod micro;

@@ -64,7 +64,11 @@ fn log_points(x: impl Iterator<Item = f64>, values: &[f64], least: f64) -> Vec<[
 
 fn spectrum(ui: &mut Ui, state: &State, all: &[(LaneKind, &SpaceFigures)], height: f32) {
     let globe = state.globe().is_some();
-    let end = all[0].1.fine.end.max(2);
+    let end = match all[0].1.fine.is_empty() {
+        true => 3 * all[0].1.power.len() / 4,
+        false => all[0].1.fine.end,
+    }
+    .max(2);
     // A little beyond what is compared: there noise and smoothing are seen best.
     let upto = (end + end / 4).min(all[0].1.power.len());
     let shells = || (1..upto).map(|k| k as f64);

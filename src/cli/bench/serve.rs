@@ -56,7 +56,7 @@ fn run(
 ) -> Result<Vec<f32>> {
     let m = HISTORY - 1;
     Ok(match (part, tower) {
-        ("denoiser", _) => to_vec(Denoise::denoise(&engine.denoiser, x, SIGMA)),
+        ("denoiser", _) => to_vec(Denoise::denoise(engine.denoiser.as_ref(), x, SIGMA)),
         ("tower", Some(tower)) => to_vec(tower.forward(history.clone(), &[m])),
         ("encoder", _) => {
             let encoder = engine.discriminator(DiscriminatorKind::Encoder)?;

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use super::kernels::Kernels;
 use super::memory::Aligned;
 use super::norm::Place;
-use super::plan::{
-    Add, Convolution, Edge, Kept, Linear, Memory, Noise, Op, Pieces, Plan, Source, State, Term,
-};
+use super::plan::{Add, Convolution, Edge, Kept, Memory, Op, Pieces, Plan, Source, State, Term};
 use super::simd::LANES;
 use crate::nn::config::UNetConfig;
 
