@@ -247,7 +247,8 @@ mod tests {
         series.update(&archive(0, 20));
         series.lanes[0].std.push([0.0, 1.0]);
         series.update(&archive(8, 25));
-        assert_eq!((series.lanes[0].std.len(), series.read.len()), (1, 17));
+        // The point, and the end of its line: the lane is off in the frames after it.
+        assert_eq!((series.lanes[0].std.len(), series.read.len()), (2, 17));
         // Frames made anew after going back, and a new rollout, begin from nothing.
         let mut other = archive(8, 12);
         other.frames.extend(frames(12..15));
