@@ -77,6 +77,8 @@ pub struct Restoring {
     reading: Option<Receiver<Read>>,
     /// What waits for a person's yes.
     pub found: Option<Found>,
+    /// A start that waits for the model.
+    start: Option<PathBuf>,
     /// Restore without asking if there is nothing to be told.
     at_once: bool,
     /// Number and hash of the frame that a recipe leads to, while it is followed.
@@ -257,19 +259,25 @@ impl State {
                 }
                 Ok(read) => {
                     self.restoring.reading = None;
-                    self.take_in(ctx, read);
+                    self.take_in(read);
                 }
             }
+        }
+        // What a start is read as depends on the model's world.
+        if self.facts.is_some()
+            && let Some(path) = self.restoring.start.take()
+        {
+            self.start_from(ctx, vec![path]);
         }
         self.compare_awaited();
     }
 
-    fn take_in(&mut self, ctx: &egui::Context, read: Read) {
+    fn take_in(&mut self, read: Read) {
         match read {
             Read::Failed(error) => self.notices.warn(error),
             Read::Start(path) => {
                 self.remember(&path);
-                self.start_from(ctx, vec![path]);
+                self.restoring.start = Some(path);
             }
             Read::Found(found) => {
                 self.remember(&found.path);
