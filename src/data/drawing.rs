@@ -96,7 +96,8 @@ impl Drawing {
                         sum += wx * wy * self.brightness[j * self.width + i];
                     }
                 }
-                *value = sum;
+                // Shares add up to 1 but for rounding.
+                *value = sum.clamp(0.0, 1.0);
             }
         }
         out

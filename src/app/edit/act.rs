@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use crate::data::drawing::{Drawing, Mapping};
 use crate::error::UserError;
+use crate::field::Globe;
 use crate::field::edit::Sheet;
+use crate::render::projection::half_turn;
 use crate::rollout::branch::{EditedHistory, Members};
 use crate::rollout::engine::HISTORY;
 use crate::rollout::microscope::{Answer, Aside, AsideOptions, Job, Question};
@@ -58,6 +60,20 @@ fn take_up(state: &State) -> Option<History> {
     let date = state.shown()?.date;
     history.date = state.globe().map(|g| g.calendar).zip(date);
     Some(history)
+}
+
+/// The column of a map from 180° W to 180° E that lies over each column of the grid.
+fn map_columns(grid: &Globe) -> Vec<usize> {
+    let column = |i: usize| (half_turn(grid.lon(i)) + 180.0) / grid.dlon();
+    let wrap = |c: f64| (c.floor().max(0.0) as usize) % grid.nx.max(1);
+    (0..grid.nx).map(|i| wrap(column(i))).collect()
+}
+
+/// A field with its columns taken from others.
+fn across(field: &[f32], columns: &[usize]) -> Vec<f32> {
+    let rows = field.chunks_exact(columns.len().max(1));
+    rows.flat_map(|row| columns.iter().filter_map(|c| row.get(*c).copied()))
+        .collect()
 }
 
 /// Takes up the frame shown, hears the discriminator, asks it about what has changed.
@@ -205,6 +221,7 @@ impl State {
     pub(super) fn refeed(&mut self) {
         let sheet = self.sheet();
         let std = self.facts.as_ref().map_or(1.0, |f| f.data_std) as f32;
+        let columns = self.grid().map(map_columns);
         let rain = self.globe().is_some();
         let edit = &mut self.edit;
         let (Some(fed), Some(history)) = (&edit.fed, &mut edit.history) else {
@@ -220,6 +237,10 @@ impl State {
             },
         };
         let field = fed.drawing.field(sheet.nx, sheet.ny, mapping, fed.dark);
+        let field = match columns {
+            Some(columns) => across(&field, &columns),
+            None => field,
+        };
         let mut frames = fed.before.clone();
         if let Some(last) = frames.last_mut() {
             *last = field.into();

@@ -348,7 +348,7 @@ fn answer(ui: &mut Ui, state: &State) {
             "values lie"
         };
         let text = format!(
-            "{} {cells} more than {FAR:.0} standard deviations from the mean: outside of what the model knows.",
+            "{} edited {cells} more than {FAR:.0} standard deviations from the mean: outside of what the model knows.",
             verdict.far
         );
         ui.add(egui::Label::new(RichText::new(text).small().color(p.alarm)).wrap());

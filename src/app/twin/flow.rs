@@ -163,6 +163,10 @@ pub(super) fn show(ui: &mut Ui, state: &mut State, whole: Rect) {
         let Some(values) = values else {
             let why = match k {
                 None => format!("the twin begins at frame {}", origin.frame),
+                Some(k) if k > flow.frames() && flow.broke => {
+                    "the solver cannot go on: this frame's flow is too fast for its time step"
+                        .to_owned()
+                }
                 Some(k) if k > flow.frames() => "the solver is on its way".to_owned(),
                 Some(_) => "no frame of the model here".to_owned(),
             };

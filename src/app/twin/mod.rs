@@ -122,6 +122,11 @@ impl TwinStage {
         self.value.flow.as_ref().map_or(0, |f| f.frames())
     }
 
+    /// Whether the solver could not go on.
+    pub fn broke(&self) -> bool {
+        self.value.flow.as_ref().is_some_and(|f| f.broke)
+    }
+
     /// Rms difference of model and forced solver divided by the data's std, by frames after the start.
     pub fn growth(&self) -> Vec<f64> {
         self.growth.forced().to_vec()

@@ -159,6 +159,7 @@ pub(super) fn side(ui: &mut Ui, state: &mut State) {
     );
     if let Some(share) = found.nearer_true_days() {
         let verdict = match share {
+            s if s < 0.5 => "it is nearer to the record than true days are, as a copy would be.",
             s if s <= 95.0 => "this day is as near to the record as a true day is.",
             _ => "this day is farther from the record than nearly all true days.",
         };

@@ -45,9 +45,9 @@ pub struct Verdict {
     pub original: Vec<f64>,
     /// Logit of the edited frames at each.
     pub edited: Vec<f64>,
-    /// Largest departure from the mean among the edited frames, in standard deviations of the data.
+    /// Largest departure from the mean among the values that were edited, in standard deviations of the data.
     pub extreme: f32,
-    /// Cells beyond [`FAR`].
+    /// Edited values beyond [`FAR`].
     pub far: usize,
 }
 
@@ -123,8 +123,12 @@ pub fn judge(engine: &Engine, question: &Question) -> Result<Verdict> {
         verdict.original.push(mean(&logits[..DRAWS]));
         verdict.edited.push(mean(&logits[DRAWS..]));
     }
-    for frame in &question.edited {
-        for v in normalised(frame) {
+    for (frame, was) in question.edited.iter().zip(&question.original) {
+        // What was there before is the model's own.
+        let edited = normalised(frame)
+            .into_iter()
+            .zip(frame.iter().zip(was.iter()));
+        for (v, _) in edited.filter(|(_, (now, was))| now != was) {
             let std = v.abs() / NORMALISED_STD as f32;
             verdict.extreme = verdict.extreme.max(std);
             verdict.far += usize::from(std > FAR);

@@ -15,6 +15,14 @@ pub const FORCED: usize = 4;
 /// Frames after the first that a twin goes on for at most.
 pub const LONGEST: usize = 400;
 
+/// Growth of the rms beyond which the solver has lost the flow.
+const TOO_MUCH: f64 = 10.0;
+
+fn rms(field: &[f32]) -> f64 {
+    let sum: f64 = field.iter().map(|v| f64::from(*v).powi(2)).sum();
+    (sum / field.len().max(1) as f64).sqrt()
+}
+
 /// Where a twin begins.
 #[derive(Debug, Clone)]
 pub struct FlowStart {
@@ -33,6 +41,8 @@ pub struct FlowTwin {
     pub unforced: Vec<Arc<[f32]>>,
     /// With forcing: by frame, [`FORCED`] runs each.
     pub forced: Vec<Vec<Arc<[f32]>>>,
+    /// The solver could not go on: the frame's winds are too fast for its time step.
+    pub broke: bool,
 }
 
 impl FlowTwin {
@@ -47,6 +57,7 @@ struct Run {
     unforced: State,
     forced: Vec<State>,
     frames: usize,
+    broke: bool,
 }
 
 /// Runs until the window goes; `solver` is the one that the model's data were made with.
@@ -58,7 +69,7 @@ pub(super) fn run(
     let mut run: Option<Run> = None;
     let mut until = 0;
     loop {
-        let busy = run.as_ref().is_some_and(|r| r.frames < until);
+        let busy = run.as_ref().is_some_and(|r| r.frames < until && !r.broke);
         let command = match busy {
             true => commands.try_recv(),
             false => commands.recv().map_err(|_| TryRecvError::Disconnected),
@@ -101,12 +112,14 @@ fn begin(solver: &mut Solver, start: FlowStart) -> Result<(Run, FlowTwin)> {
     let twin = FlowTwin {
         unforced: vec![Arc::clone(&first)],
         forced: vec![vec![first; FORCED]],
+        broke: false,
     };
     let run = Run {
         start,
         unforced: state.clone(),
         forced: vec![state; FORCED],
         frames: 0,
+        broke: false,
     };
     Ok((run, twin))
 }
@@ -118,6 +131,18 @@ fn advance(inside: &Inside<TwinState>, solver: &mut Solver, run: &mut Run) {
     for (member, state) in run.forced.iter_mut().enumerate() {
         solver.advance_frame(state, run.start.seed, member as u32);
         forced.push(solver.field(state).into());
+    }
+    // Neither drag nor forcing lets the rms grow so: the time step no longer resolves the flow.
+    let most = TOO_MUCH * rms(&run.start.field).max(1.0);
+    let within = |field: &Arc<[f32]>| rms(field) <= most;
+    run.broke = !(within(&unforced) && forced.iter().all(within));
+    if run.broke {
+        inside.update(|s| {
+            if let Some(twin) = &mut s.flow {
+                twin.broke = true;
+            }
+        });
+        return;
     }
     run.frames += 1;
     inside.update(|s| {
