@@ -30,10 +30,13 @@ fn open_twin<'a>(mut setup: Setup, done: &str) -> Option<(Window<'a>, Commands)>
 }
 
 #[test]
-#[ignore = "waits for a solver's frame that did not come within two minutes in an unoptimised build; not yet understood"]
 fn the_solver_goes_on_from_a_frame_of_the_model() {
-    let Some((mut harness, commands)) = open_twin(Setup::new(script(40)), "Solver without forcing")
-    else {
+    // The scripted vortices at full strength are too fast for the solver's time step.
+    let slow = Script {
+        vigour: 0.3,
+        ..script(40)
+    };
+    let Some((mut harness, commands)) = open_twin(Setup::new(slow), "Model on the twin") else {
         return;
     };
     // It began some frames back, so that there is something to see; the lanes go on.
@@ -71,7 +74,7 @@ fn the_solver_goes_on_from_a_frame_of_the_model() {
 /// A frame that the solver's time step cannot follow ends the twin with a word, not with a picture of noise.
 #[test]
 fn a_frame_that_is_too_fast_for_the_solver_is_said_to_be() {
-    let opened = open_twin(Setup::new(script(40)), "Solver without forcing");
+    let opened = open_twin(Setup::new(script(40)), "Model on the twin");
     let Some((mut harness, _)) = opened else {
         return;
     };
