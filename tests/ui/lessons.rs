@@ -65,10 +65,18 @@ fn until(harness: &mut Window<'_>, what: &str, holds: impl Fn(&mut State) -> boo
             harness.run_steps(2);
             return;
         }
-        assert!(
-            began.elapsed() < Duration::from_secs(180),
-            "waited too long for {what}"
-        );
+        if began.elapsed() > Duration::from_secs(180) {
+            let s = state(harness);
+            let figure = |name| s.lessons.tour.as_ref().map(|t| t.figures.get(name));
+            panic!(
+                "waited too long for {what}: strength {}, guided.r1 {:?}, frames {:?}, {}, {:?}",
+                s.prefs.settings.guidance.strength,
+                figure("guided.r1"),
+                figure("frames"),
+                s.progress.activity,
+                s.blow_ups
+            );
+        }
         std::thread::sleep(Duration::from_millis(30));
     }
 }
