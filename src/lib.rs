@@ -80,7 +80,7 @@
 //! build together and share one wgpu 30 (a test in `device` lets the compiler prove it). What was found on the way:
 //!
 //! - burn's default features bring an SQL engine; they are off, and `simd`, `rayon`, `fusion`, `autotune` listed. The whole
-//!   tree is about 510 crates on Linux; a cold release build takes about 20 minutes on two cores.
+//!   tree is about 410 crates on Linux; a cold release build takes about 20 minutes on two cores.
 //! - `cargo build` and `cargo test` must ask for the same features of shared dependencies, or cubecl and burn are built
 //!   twice: see the line `regex-automata` in Cargo.toml.
 //! - flex's convolution, group norm and SiLU are slow for small networks; `nn::cpu` has fused kernels with backward steps,

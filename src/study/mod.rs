@@ -33,7 +33,7 @@
 //! - **`negatives`**: in the same world, without random frames, the wider step the better (error at its best strength 0.77
 //!   with sigma_step 1 and 2, 0.73 with 4, 0.60 with 8; 1.10 without guidance); false successors that are random frames
 //!   alone are best, 0.51. Shares of 0.25 and 0.5 are no better than none (0.83 and 0.76).
-//! - **`discriminators`**: in turbulence, for about the same time of training (70 s and 79 s), the two-tower's rollouts have
+//! - **`discriminators`**: in turbulence, for the same number of training steps (600), the two-tower's rollouts have
 //!   an autocorrelation error of 0.022 at lambda = 1, the encoder's 0.61 at its best strength; CRPS over six leads 0.34
 //!   against 0.65. The encoder is right in 86 to 100 % of pairs and under-confident (its logit wants a factor of 1.9 to 3.2
 //!   from noise level 0.5 on); the two-tower's is over-confident below noise level 2.
@@ -56,11 +56,12 @@
 //!   between 2.9 and 3.2. The shipped encoder does not guide: its best score, 53 at lambda = 3, is near that without
 //!   guidance, and at 20 the first frame blows up. The paper used lambda = 14 and 68, m = 1, 50 and 100 steps.
 //! - **`tracer`**: vorticity and a tracer in one image model, whose single frames have the right correlation by wavenumber (0.70 at
-//!   the peak, truth 0.71). Guiding one variable is not enough: the other keeps a lag 1 of 0.09 or 0.10 (truth 0.94 and 0.91), and the
-//!   two come apart, correlation 0.36 over all cells (truth 0.67), since a discriminator that sees the vorticity alone has no
-//!   gradient in the tracer, and the image model sees the vorticity through the noise. A discriminator of both follows both (lag 1
-//!   0.93 and 0.90) and keeps them together (0.58) if its closed form has 2 x 2 matrices; with laws apart they follow as
-//!   well in time, but their correlation is 0.36. "Forecaster + noise" (0.60) keeps them a little better still.
+//!   the peak, truth 0.71). Guiding one variable is not enough: the other keeps a lag 1 of 0.09 or 0.10 (truth 0.94 and 0.91), and
+//!   the two come apart: their correlation by wavenumber is off by 0.30 and 0.26 (image model alone 0.06), since a discriminator that
+//!   sees the vorticity alone has no gradient in the tracer, and the image model sees the vorticity through the noise. A
+//!   discriminator of both follows both (lag 1 0.93 and 0.90) and keeps them together (off by 0.08) if its closed form has 2 x 2
+//!   matrices; with laws apart they follow as well in time, but the correlation is off by 0.18. "Forecaster + noise" (0.07) keeps
+//!   them a little better still.
 
 pub mod config;
 pub mod figure;
