@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use egui::{Rect, Ui, pos2, vec2};
 
-use crate::rollout::twin::FlowTwin;
+use crate::rollout::twin::{FlowTwin, LONGEST};
 
 use super::super::panels::color_bar;
 use super::super::plots::chart::{Chart, Curve};
@@ -124,8 +124,16 @@ pub(super) fn show(ui: &mut Ui, state: &mut State, whole: Rect) {
         )
     };
     let shown = state.play.shown(state.first(), state.last());
+    // The model may be faster than the solver: whoever follows the newest frame sees the newest that both have.
+    let both = origin.frame + flow.frames();
+    let waits = state.play.at_end() && shown > both && !flow.broke && flow.frames() < LONGEST;
+    let shown = if waits { both } else { shown };
     let k = shown.checked_sub(origin.frame);
-    let model = state.shown().and_then(|f| {
+    let frame = match waits {
+        true => state.frame(shown),
+        false => state.shown(),
+    };
+    let model = frame.and_then(|f| {
         let lane = f.lanes[state.twin.lane.index()].as_ref()?;
         state.values(lane).cloned()
     });
@@ -167,6 +175,7 @@ pub(super) fn show(ui: &mut Ui, state: &mut State, whole: Rect) {
                     "the solver cannot go on: this frame's flow is too fast for its time step"
                         .to_owned()
                 }
+                Some(k) if k > LONGEST => format!("the twin ends {LONGEST} frames after its start"),
                 Some(k) if k > flow.frames() => "the solver is on its way".to_owned(),
                 Some(_) => "no frame of the model here".to_owned(),
             };
