@@ -11,12 +11,11 @@ mod support;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use eddyscope::app::RolloutSource as _;
 use eddyscope::data::rain::{Choices, RainFiles};
 use eddyscope::data::read_series;
-use eddyscope::device::DeviceRequest;
 use eddyscope::export::picture::Paper;
 use eddyscope::export::{
     Carried, FORMAT, Ffmpeg, Format, Plan, Reading, Recipe, Scene, SceneLane, Watch, hash, read,
@@ -24,9 +23,8 @@ use eddyscope::export::{
 };
 use eddyscope::render::{ColorMap, Look, ValueRange, View};
 use eddyscope::rollout::branch::Branch;
-use eddyscope::rollout::protocol::{Archive, Command};
-use eddyscope::rollout::settings::{LaneKind, RolloutSpec, Settings};
-use eddyscope::rollout::worker::{Worker, WorkerOptions};
+use eddyscope::rollout::protocol::Archive;
+use eddyscope::rollout::settings::{LaneKind, RolloutSpec};
 use support::{Synthetic, facts, rain_script, script};
 
 const SIDE: usize = 96;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use eddyscope::app::RolloutSource as _;
 use eddyscope::device::DeviceRequest;
 use eddyscope::export::{Carried, Format, Watch, hash, read};
 use eddyscope::rollout::protocol::{Archive, Command};
