@@ -117,9 +117,14 @@ impl Setup {
     }
 }
 
+/// Where an adapter is promised (`EDDYSCOPE_NEED_ADAPTER`, as in continuous integration), its absence is a failure: else
+/// every test of the window would pass without having looked at one.
 fn has_adapter() -> bool {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-    !pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all())).is_empty()
+    let found = !pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all())).is_empty();
+    let promised = std::env::var_os("EDDYSCOPE_NEED_ADAPTER").is_some();
+    assert!(found || !promised, "there is no graphics adapter");
+    found
 }
 
 fn state<'h>(harness: &'h mut Harness<'_, Option<EddyApp>>) -> &'h mut State {
