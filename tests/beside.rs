@@ -3,6 +3,9 @@
 // Helpers outside of a #[test] function may unwrap here too.
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/ringing.rs"]
+mod ringing;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,6 +14,7 @@ use eddyscope::rollout::protocol::Command;
 use eddyscope::rollout::settings::{LaneKind, RolloutSpec, Settings};
 use eddyscope::rollout::wall::{self, Wall, WallCommand, WallPlan, WallState};
 use eddyscope::rollout::worker::{Worker, WorkerOptions};
+use ringing::Ringing;
 
 fn settings(change: impl FnOnce(&mut Settings)) -> Settings {
     let mut s = Settings::default();
@@ -20,25 +24,13 @@ fn settings(change: impl FnOnce(&mut Settings)) -> Settings {
     s
 }
 
-fn open() -> Wall {
-    wall::spawn(None, DeviceRequest::Cpu, Arc::new(|| {}))
+fn open() -> Ringing<Wall> {
+    let says = |wall: &Wall| format!("{} {:?}", wall.value().activity, wall.value().error);
+    Ringing::new(says, |wake| wall::spawn(None, DeviceRequest::Cpu, wake))
 }
 
-fn until(wall: &Wall, done: impl Fn(&WallState) -> bool) -> WallState {
-    let began = Instant::now();
-    loop {
-        let state = wall.value();
-        if done(&state) {
-            return state;
-        }
-        assert!(
-            began.elapsed() < Duration::from_secs(120),
-            "waited too long: {} {:?}",
-            state.activity,
-            state.error
-        );
-        std::thread::sleep(Duration::from_millis(5));
-    }
+fn until(wall: &Ringing<Wall>, done: impl Fn(&WallState) -> bool) -> WallState {
+    wall.wait(|wall| Some(wall.value()).filter(&done))
 }
 
 fn plan(number: u64, spec: &RolloutSpec, tiles: &[Settings]) -> WallCommand {
@@ -55,14 +47,12 @@ fn main_lane(spec: &RolloutSpec, settings: Settings, frames: usize) -> Vec<Arc<[
         device: DeviceRequest::Cpu,
         ..WorkerOptions::default()
     };
-    let worker = Worker::spawn(options, settings, spec.clone(), Arc::new(|| {}));
+    let worker = Ringing::new(
+        |w: &Worker| format!("{:?}", w.progress()),
+        |wake| Worker::spawn(options, settings, spec.clone(), wake),
+    );
     assert!(worker.send(Command::Step(frames)));
-    let began = Instant::now();
-    while worker.archive().frames.len() < 4 + frames {
-        assert!(began.elapsed() < Duration::from_secs(120));
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let frames = worker.archive().frames;
+    let frames = worker.wait(|w| Some(w.archive().frames).filter(|f| f.len() == 4 + frames));
     let guided = |f: &Arc<_>| -> Arc<[f32]> {
         let frame: &eddyscope::rollout::frame::FrameSet = f;
         let lane = frame.lanes[LaneKind::Guided.index()].as_ref().unwrap();
@@ -139,7 +129,7 @@ fn a_tile_that_blows_up_stops_alone_and_a_new_plan_begins_anew() {
     assert!(wall.send(WallCommand::Run));
     until(&wall, |s| s.running && s.step.0 > 0);
     let began = Instant::now();
-    wall.stop();
+    wall.inner.stop();
     assert!(began.elapsed() < Duration::from_secs(10));
 }
 
@@ -147,7 +137,7 @@ fn a_tile_that_blows_up_stops_alone_and_a_new_plan_begins_anew() {
 /// other; another seed is another weather.
 #[test]
 fn the_twin_is_the_solver_from_a_frame() {
-    use eddyscope::rollout::twin::{self, FORCED, FlowStart, TwinCommand};
+    use eddyscope::rollout::twin::{self, FORCED, FlowStart, Twin, TwinCommand};
     let params = eddyscope::sim::Params::preset("vorticity-64").unwrap();
     let mut solver = eddyscope::sim::Solver::new(&params).unwrap();
     let mut start = solver.random_state(3, 0);
@@ -156,7 +146,8 @@ fn the_twin_is_the_solver_from_a_frame() {
     }
     let field: Arc<[f32]> = solver.field(&start).into();
     let run = |seed: u64| {
-        let twin = twin::spawn(None, Arc::new(|| {}));
+        let says = |twin: &Twin| format!("{:?}", twin.value().error);
+        let twin = Ringing::new(says, |wake| twin::spawn(None, wake));
         let start = FlowStart {
             number: seed,
             field: Arc::clone(&field),
@@ -164,20 +155,13 @@ fn the_twin_is_the_solver_from_a_frame() {
         };
         assert!(twin.send(TwinCommand::Flow(Box::new(start))));
         assert!(twin.send(TwinCommand::Until(2)));
-        let began = Instant::now();
-        loop {
+        let value = twin.wait(|twin| {
             let value = twin.value();
-            if let Some(flow) = value.flow.filter(|f| f.frames() == 2) {
-                assert_eq!(value.number, seed);
-                return flow;
-            }
-            assert!(
-                began.elapsed() < Duration::from_secs(120),
-                "{:?}",
-                value.error
-            );
-            std::thread::sleep(Duration::from_millis(5));
-        }
+            let made = value.flow.as_ref().map_or(0, |f| f.frames());
+            (made == 2).then_some(value)
+        });
+        assert_eq!(value.number, seed);
+        value.flow.unwrap()
     };
     let flow = run(8);
     assert_eq!(flow.forced[1].len(), FORCED);

@@ -6,10 +6,11 @@
 
 #[path = "support/globe.rs"]
 mod globe;
+#[path = "support/ringing.rs"]
+mod ringing;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use eddyscope::data::Date;
 use eddyscope::device::DeviceRequest;
@@ -18,6 +19,7 @@ use eddyscope::rollout::frame::FrameSet;
 use eddyscope::rollout::protocol::{Archive, Command, Event};
 use eddyscope::rollout::settings::{LANES, LaneKind, RolloutSpec, Settings};
 use eddyscope::rollout::worker::{Worker, WorkerOptions};
+use ringing::Ringing;
 
 const GUIDED: usize = LaneKind::Guided as usize;
 const TRUTH: usize = LaneKind::Truth as usize;
@@ -49,35 +51,42 @@ fn date() -> RolloutSpec {
     }
 }
 
-fn spawn(options: WorkerOptions, spec: RolloutSpec) -> Worker {
-    let w = Worker::spawn(options, settings(4), spec, Arc::new(|| {}));
+fn spawn(options: WorkerOptions, spec: RolloutSpec) -> Ringing<Worker> {
+    let w = Ringing::new(
+        |w: &Worker| format!("{:?}", w.progress()),
+        |wake| Worker::spawn(options, settings(4), spec, wake),
+    );
     wait(&w, |w| {
         w.progress().activity.starts_with("paused") && !w.archive().frames.is_empty()
     });
     w
 }
 
-fn wait(worker: &Worker, done: impl Fn(&Worker) -> bool) {
-    let began = Instant::now();
-    while !done(worker) {
-        assert!(
-            began.elapsed() < Duration::from_secs(180),
-            "waited too long; {:?}",
-            worker.progress()
-        );
-        std::thread::sleep(Duration::from_millis(5));
-    }
+fn wait(worker: &Ringing<Worker>, done: impl Fn(&Worker) -> bool) {
+    worker.wait(|w| done(w).then_some(()));
+}
+
+/// Waits until the worker refuses something with these words in the headline; what else it says is passed over.
+fn refused(worker: &Ringing<Worker>, words: &str) {
+    worker.wait(|w| {
+        let mut events = w.events.try_iter();
+        let found = events.find(|e| match e {
+            Event::Error { error, fatal } => !fatal && error.headline.contains(words),
+            _ => false,
+        });
+        found.map(|_| ())
+    });
 }
 
 /// Makes frames until the last one has number `last`, and the worker is paused again.
-fn make(worker: &Worker, last: usize) -> Archive {
+fn make(worker: &Ringing<Worker>, last: usize) -> Archive {
     let newest = |w: &Worker| w.archive().frames.last().unwrap().index;
     assert!(worker.send(Command::Step(last - newest(worker))));
     wait(worker, |w| newest(w) == last && !w.progress().running);
     worker.archive()
 }
 
-fn branch(worker: &Worker, at: usize, history: Option<EditedHistory>) -> Archive {
+fn branch(worker: &Ringing<Worker>, at: usize, history: Option<EditedHistory>) -> Archive {
     let epoch = worker.archive().epoch;
     assert!(worker.send(Command::Branch {
         at,
@@ -88,7 +97,7 @@ fn branch(worker: &Worker, at: usize, history: Option<EditedHistory>) -> Archive
     worker.archive()
 }
 
-fn switch(worker: &Worker, id: usize) -> Archive {
+fn switch(worker: &Ringing<Worker>, id: usize) -> Archive {
     assert!(worker.send(Command::SwitchBranch(id)));
     wait(worker, |w| w.archive().active == id);
     worker.archive()
@@ -108,11 +117,15 @@ fn all_lanes(a: &Archive, index: usize) -> String {
     made(&a.load(index).unwrap())
 }
 
+fn load_from(a: &Archive, id: usize, index: usize) -> Option<Arc<FrameSet>> {
+    a.of(id)?.load(index)
+}
+
 fn figures(a: &Archive) -> String {
     format!("{:?}", a.diagnostics)
 }
 
-fn same_settings_same_frames(w: &Worker) {
+fn same_settings_same_frames(w: &Ringing<Worker>) {
     let main = make(w, 8);
     let fork = branch(w, 5, None);
     assert_eq!((fork.active, fork.frames.len()), (1, 6));
@@ -136,7 +149,7 @@ fn same_settings_same_frames(w: &Worker) {
     assert_eq!(figures(&back), figures(&main));
     let on = make(w, 9);
     assert_eq!(all_lanes(&on, 9), all_lanes(&ahead, 9));
-    assert!(on.load_from(1, 9).is_some() && on.load_from(7, 9).is_none());
+    assert!(load_from(&on, 1, 9).is_some() && load_from(&on, 7, 9).is_none());
 }
 
 #[test]
@@ -189,18 +202,15 @@ fn each_branch_goes_on_with_its_own_settings() {
         (Some(0), 5)
     );
     // The one on screen stays, and so does a branch that is not there.
-    while w.events.try_recv().is_ok() {}
     assert!(w.send(Command::DeleteBranch(2)));
     assert!(w.send(Command::SwitchBranch(1)));
-    let refused = w.events.recv_timeout(Duration::from_secs(60)).unwrap();
-    assert!(matches!(refused, Event::Error { fatal: false, .. }));
+    refused(&w, "cannot be deleted");
     assert!(w.send(Command::Branch {
         at: 77,
         name: None,
         history: None
     }));
-    let refused = w.events.recv_timeout(Duration::from_secs(60)).unwrap();
-    assert!(matches!(&refused, Event::Error { error, .. } if error.headline.contains("frame 77")));
+    refused(&w, "frame 77");
     assert_eq!(w.archive().active, 2);
     make(&w, 8);
 }
@@ -246,18 +256,89 @@ fn edited_frames_are_the_history_of_the_new_branch_only() {
     assert_eq!(lane(&fork, GUIDED, 4), lane(&main, GUIDED, 4));
     let a = make(&w, 7);
     assert_ne!(lane(&a, GUIDED, 7), lane(&main, GUIDED, 7));
-    assert_eq!(made(&a.load_from(0, 6).unwrap()), made(&main.frames[6]));
+    assert_eq!(made(&load_from(&a, 0, 6).unwrap()), made(&main.frames[6]));
     // What does not fit is refused, and the rollout goes on.
-    while w.events.try_recv().is_ok() {}
     let short: Vec<Arc<[f32]>> = vec![Arc::from([1.0f32; 3])];
     assert!(w.send(Command::Branch {
         at: 6,
         name: None,
         history: Some(Box::new(EditedHistory::all(&[short])))
     }));
-    assert!(w.events.recv_timeout(Duration::from_secs(60)).is_ok());
+    refused(&w, "cannot be used");
     assert_eq!(w.archive().branches.len(), 3);
     make(&w, 8);
+}
+
+/// After a restart of the thread both branches go on as they would have: one whose truth began anew from an edited frame and
+/// that has just got a further lane, and the one that it left.
+#[test]
+fn a_tree_of_vorticity_is_taken_up_bit_for_bit() {
+    let options = WorkerOptions {
+        device: DeviceRequest::Cpu,
+        ..Default::default()
+    };
+    let w = spawn(options.clone(), RolloutSpec::default());
+    let main = make(&w, 7);
+    let weaker = |i: usize| -> Vec<Arc<[f32]>> {
+        let lane = main.frames[i].lanes[GUIDED].as_ref().unwrap();
+        let one = |m: &Arc<[f32]>| m.iter().map(|v| 0.9 * v).collect();
+        lane.members.iter().map(one).collect()
+    };
+    branch(&w, 6, Some(EditedHistory::all(&[weaker(5), weaker(6)])));
+    make(&w, 7);
+    let mut more = settings(4);
+    more.lanes[LaneKind::Video as usize] = true;
+    w.set_settings(more.clone());
+    let kept = make(&w, 8);
+    assert_eq!(kept.branches[1].truth_from, Some(6));
+    let edited = make(&w, 9);
+    switch(&w, 0);
+    let straight = make(&w, 9);
+    drop(w);
+    let taken = WorkerOptions {
+        resume: Some(kept),
+        ..options
+    };
+    let w = spawn(taken, RolloutSpec::default());
+    w.set_settings(more);
+    assert_eq!(all_lanes(&make(&w, 9), 9), all_lanes(&edited, 9));
+    switch(&w, 0);
+    let again = make(&w, 9);
+    for i in 8..10 {
+        assert_eq!(all_lanes(&again, i), all_lanes(&straight, i), "frame {i}");
+    }
+}
+
+/// Frames with numbers that the solver takes days to: the window is closed all the same.
+#[test]
+fn taking_up_ends_when_the_window_goes() {
+    let options = WorkerOptions {
+        device: DeviceRequest::Cpu,
+        ..Default::default()
+    };
+    let w = spawn(options.clone(), RolloutSpec::default());
+    let mut far = w.archive();
+    for set in &mut far.frames {
+        let mut moved = FrameSet::clone(set);
+        moved.index += 10_000_000;
+        *set = Arc::new(moved);
+    }
+    let taken = WorkerOptions {
+        resume: Some(far),
+        ..options
+    };
+    let w = Ringing::new(
+        |w: &Worker| format!("{:?}", w.progress()),
+        |wake| Worker::spawn(taken, settings(4), RolloutSpec::default(), wake),
+    );
+    wait(&w, |w| w.progress().activity.starts_with("taking up"));
+    let (gone, went) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        drop(w);
+        let _ = gone.send(());
+    });
+    let limit = std::time::Duration::from_secs(60);
+    assert!(went.recv_timeout(limit).is_ok(), "it still works");
 }
 
 #[test]
@@ -278,7 +359,7 @@ fn branches_share_what_lies_on_disk_and_survive_the_thread() {
     assert_eq!(a.oldest(), 0);
     for (i, expected) in all.iter().enumerate().take(39) {
         assert_eq!(&all_lanes(&a, i), expected, "frame {i}");
-        assert_eq!(&made(&a.load_from(0, i).unwrap()), expected, "main, {i}");
+        assert_eq!(&made(&load_from(&a, 0, i).unwrap()), expected, "main, {i}");
     }
     // Two lists of what must stay in memory, no more.
     assert!(a.in_memory() <= 32, "{}", a.in_memory());
@@ -290,8 +371,8 @@ fn branches_share_what_lies_on_disk_and_survive_the_thread() {
     let again = make(&w, 44);
     for (i, expected) in all.iter().enumerate() {
         assert_eq!(&all_lanes(&again, i), expected, "third, {i}");
-        assert_eq!(&made(&again.load_from(0, i).unwrap()), expected);
-        assert_eq!(again.load_from(1, i).is_some(), i < 39, "second, {i}");
+        assert_eq!(&made(&load_from(&again, 0, i).unwrap()), expected);
+        assert_eq!(load_from(&again, 1, i).is_some(), i < 39, "second, {i}");
     }
     drop(w);
     // Another thread takes up the tree: the branch on screen and, when asked, the one that rests.

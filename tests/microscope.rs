@@ -5,9 +5,10 @@
 
 #[path = "support/globe.rs"]
 mod globe;
+#[path = "support/ringing.rs"]
+mod ringing;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use eddyscope::data::Calendar;
 use eddyscope::device::DeviceRequest;
@@ -17,6 +18,7 @@ use eddyscope::rollout::microscope::{
 use eddyscope::rollout::protocol::{Archive, Command};
 use eddyscope::rollout::settings::{LaneKind, RolloutSpec, Settings, Solver};
 use eddyscope::rollout::worker::{Worker, WorkerOptions};
+use ringing::Ringing;
 
 const GUIDED: usize = LaneKind::Guided as usize;
 
@@ -31,47 +33,32 @@ fn rollout(
         device: DeviceRequest::Cpu,
         ..Default::default()
     };
-    let w = Worker::spawn(options, settings.clone(), spec.clone(), Arc::new(|| {}));
-    let began = Instant::now();
+    let w = Ringing::new(
+        |w: &Worker| format!("{:?}", w.progress()),
+        |wake| Worker::spawn(options, settings.clone(), spec.clone(), wake),
+    );
     assert!(w.send(Command::Step(frames)));
-    while w.archive().frames.len() < 4 + frames {
-        assert!(
-            began.elapsed() < Duration::from_secs(240),
-            "{:?}",
-            w.progress()
-        );
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    w.archive()
+    w.wait(|w| Some(w.archive()).filter(|a| a.frames.len() == 4 + frames))
 }
 
-fn aside(model: Option<String>) -> Aside {
+fn aside(model: Option<String>) -> Ringing<Aside> {
     let options = AsideOptions {
         model,
         device: DeviceRequest::Cpu,
         closed_form: None,
     };
-    Aside::spawn(options, Arc::new(|| {}))
+    let says = |aside: &Aside| format!("{:?}", aside.progress());
+    Ringing::new(says, |wake| Aside::spawn(options, wake))
 }
 
-fn ask(aside: &Aside, job: Job) -> Answer {
+fn ask(aside: &Ringing<Aside>, job: Job) -> Answer {
     let id = aside.ask(job);
-    let began = Instant::now();
-    loop {
-        if let Some((of, answer)) = aside.take() {
-            assert_eq!(of, id);
-            return answer.unwrap();
-        }
-        assert!(
-            began.elapsed() < Duration::from_secs(240),
-            "{:?}",
-            aside.progress()
-        );
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let (of, answer) = aside.wait(Aside::take);
+    assert_eq!(of, id);
+    answer.unwrap()
 }
 
-fn look(aside: &Aside, specimen: Specimen) -> Arc<Denoising> {
+fn look(aside: &Ringing<Aside>, specimen: Specimen) -> Arc<Denoising> {
     match ask(aside, Job::Denoise(Arc::new(specimen))) {
         Answer::Denoising(d) => d,
         Answer::Verdict(_) => panic!("not asked"),
@@ -113,7 +100,7 @@ fn a_frame_is_made_again_bit_for_bit() {
             let worst = last.rows[1]
                 .guided
                 .iter()
-                .zip(d.results[1].iter())
+                .zip(d.specimen.kept.iter())
                 .map(|(a, b)| (a - b).abs())
                 .fold(0.0, f32::max);
             assert!(worst < 1e-2, "{worst}");
@@ -152,13 +139,17 @@ fn what_cannot_be_looked_at_says_why() {
     assert_eq!(of(4, LaneKind::Guided, 7), Err(Refusal::NoLane));
     assert_eq!(of(99, LaneKind::Guided, 0), Err(Refusal::NotKept));
 
-    // Cancelled: nothing comes, and the next question is answered.
+    // Cancelled, waiting or at work: nothing comes, and the next question is answered.
     let aside = aside(None);
     let s = Arc::new(Specimen::of(&archive, 4, LaneKind::Guided, 0, 0, None).unwrap());
-    aside.ask(Job::Denoise(Arc::clone(&s)));
-    aside.cancel();
-    std::thread::sleep(Duration::from_millis(50));
-    assert!(aside.take().is_none() && !aside.progress().busy);
+    for at_work in [false, true] {
+        aside.ask(Job::Denoise(Arc::clone(&s)));
+        if at_work {
+            aside.wait(|a| (a.progress().activity != "waiting").then_some(()));
+        }
+        aside.cancel();
+        assert!(aside.take().is_none() && aside.progress().activity.is_empty());
+    }
 
     // The discriminator: a frame follows from the frames before it; the same frames played backwards with another frame
     // at their end do not.

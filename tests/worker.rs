@@ -250,6 +250,83 @@ fn a_panic_is_an_event_and_the_rollout_can_be_taken_up() {
     }
 }
 
+/// Frames that the model or the rollout cannot go on with are refused, and a rollout of its own begins.
+#[test]
+fn frames_of_other_members_are_not_taken_up() {
+    let w = spawn(options(), RolloutSpec::default());
+    started(&w);
+    let one = make(&w, 5);
+    let resumed = WorkerOptions {
+        resume: Some(one.clone()),
+        ..options()
+    };
+    let spec = RolloutSpec {
+        members: 2,
+        ..RolloutSpec::default()
+    };
+    let w = spawn(resumed, spec);
+    let mut events = Vec::new();
+    wait(&w, &mut events, |w, _| {
+        w.progress().activity.starts_with("paused at frame 3")
+    });
+    assert_eq!(errors(&events), ["Cannot go on with these frames"]);
+    let a = make(&w, 5);
+    let truth = a.frames[4].lanes[TRUTH].as_ref().unwrap();
+    let before = one.frames[4].lanes[TRUTH].as_ref().unwrap();
+    assert_eq!(truth.members.len(), 2);
+    assert_eq!(truth.members[0], before.members[0]);
+}
+
+/// A lane that cannot be made stops the frame before truth has gone on: without that lane it is made as ever.
+#[test]
+fn truth_waits_for_a_frame_that_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/vorticity");
+    for file in std::fs::read_dir(shipped).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), folder.path().join(file.file_name())).unwrap();
+    }
+    let card = folder.path().join("model.toml");
+    let text = std::fs::read_to_string(&card).unwrap();
+    let (before, rest) = text.split_once("[two_tower]").unwrap();
+    let (_, after) = rest.split_once("[encoder]").unwrap();
+    std::fs::write(&card, format!("{before}[encoder]{after}")).unwrap();
+    let without = WorkerOptions {
+        model: Some(folder.path().display().to_string()),
+        ..options()
+    };
+    let truth_alone = Settings {
+        lanes: [true, false, false, false, false, false],
+        ..Settings::default()
+    };
+    let mut forecaster = truth_alone.clone();
+    forecaster.lanes[LaneKind::Forecaster as usize] = true;
+    let w = spawn(without, RolloutSpec::default());
+    started(&w);
+    w.set_settings(forecaster);
+    let mut events = Vec::new();
+    for count in 1..=2 {
+        assert!(w.send(Command::Step(1)));
+        wait(&w, &mut events, |_, e| errors(e).len() == count);
+    }
+    w.set_settings(truth_alone.clone());
+    let a = make(&w, 6);
+    let w = spawn(options(), RolloutSpec::default());
+    started(&w);
+    w.set_settings(truth_alone);
+    let b = make(&w, 6);
+    for frame in 4..6 {
+        let truth = |a: &Archive| {
+            a.frames[frame].lanes[TRUTH]
+                .as_ref()
+                .unwrap()
+                .members
+                .clone()
+        };
+        assert_eq!(truth(&a), truth(&b), "frame {frame}");
+    }
+}
+
 #[test]
 fn bad_requests_are_errors_and_the_rollout_survives() {
     let w = spawn(options(), RolloutSpec::default());

@@ -192,7 +192,7 @@ impl Smoke {
             Stage::PictureSaved => {
                 let path = self.plan.folder.join("picture.png");
                 if !state.files.is_writing() && path.exists() {
-                    crate::export::read_recipe(&path)?;
+                    crate::export::read(&path)?;
                     let slot = Arc::clone(&self.screenshot);
                     let wake = ctx.clone();
                     ctx.request_screenshot(move |image| {

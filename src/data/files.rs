@@ -1,7 +1,7 @@
 //! Writing a file whole or not at all, and what file errors mean to a person.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -140,8 +140,7 @@ pub fn write_atomically(
     write_beside(path, |part| {
         let mut file = BufWriter::new(File::create(part)?);
         write(&mut file)?;
-        file.flush()?;
-        file.get_ref().sync_all()
+        file.flush()
     })
 }
 
@@ -152,7 +151,11 @@ pub fn write_atomically(
 pub fn write_beside(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> Result<()> {
     check_writable(path)?;
     let part = part_of(path);
-    let written = write(&part).and_then(|()| fs::rename(&part, path));
+    // What has the name is on the disk.
+    let sync = |()| OpenOptions::new().write(true).open(&part)?.sync_all();
+    let written = write(&part)
+        .and_then(sync)
+        .and_then(|()| fs::rename(&part, path));
     written.map_err(|error| {
         // The write error is what matters; that the remains could not be removed adds nothing.
         let _ = fs::remove_file(&part);

@@ -149,13 +149,14 @@ fn from_png(file: &mut (impl io::BufRead + Seek)) -> Found {
         .read_info()
         .map_err(|e| damaged(&e.to_string()))?;
     let chunks = &reader.info().utf8_text;
-    match chunks.iter().find(|c| c.keyword == KEYWORD) {
-        Some(chunk) => chunk
-            .get_text()
-            .map(Some)
-            .map_err(|e| damaged(&e.to_string())),
-        None => Ok(None),
-    }
+    let Some(mut chunk) = chunks.iter().find(|c| c.keyword == KEYWORD).cloned() else {
+        return Ok(None);
+    };
+    // It may be compressed, by another program, and then be of any length.
+    let text = chunk
+        .decompress_text_with_limit(LARGEST as usize)
+        .and_then(|()| chunk.get_text());
+    text.map(Some).map_err(|e| damaged(&e.to_string()))
 }
 
 /// Comment extensions of a GIF, up to the first frame.

@@ -15,7 +15,8 @@
 //! | session | [`session_file`] |
 //!
 //! A recipe ([`Recipe`]) has a version of its own. It lists the settings over time, each with the frame and the solver
-//! step from which it was in force, so that the worker can make the same frames again.
+//! step from which it was in force, so that the worker can make the same frames again. The hash of its text stands at its
+//! end: a byte that changed on the way is told.
 
 pub mod canvas;
 mod carry;
@@ -35,7 +36,6 @@ pub mod text;
 pub use carry::{Carried, read, sidecar};
 pub use mp4::Ffmpeg;
 pub use plan::{Format, Plan, Watch, hash};
-pub use png_file::{read_recipe, save_picture};
 pub use recipe::{FORMAT, GlobeRecipe, Newer, Reading, Recipe, kind_of};
 pub use scene::{Scene, SceneLane};
 pub use session_file::SessionFile;

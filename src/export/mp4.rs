@@ -5,13 +5,17 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::error::{Result, UserError};
 
 use super::canvas::{Canvas, Rgb};
 use super::carry::UUID;
 use super::film::Film;
+use super::plan::Watch;
 
+/// How often it is looked whether ffmpeg has ended, or the film is no longer wanted.
+const LOOK: Duration = Duration::from_millis(20);
 /// A longer recipe does not go on the command line, but into a box at the end of the file.
 const LONGEST_COMMENT: usize = 24_000;
 /// What is kept of what ffmpeg says.
@@ -85,10 +89,11 @@ pub(super) struct Mp4 {
     said: Option<JoinHandle<String>>,
     /// File and recipe, where the recipe is too long for the comment.
     later: Option<(PathBuf, String)>,
+    watch: Watch,
 }
 
 impl Mp4 {
-    /// Starts ffmpeg, which writes to `out`; `rate`: pictures a second.
+    /// Starts ffmpeg, which writes to `out`; `rate`: pictures a second. When `watch` is cancelled it ends, wherever it is.
     pub(super) fn new(
         ffmpeg: &Ffmpeg,
         out: &Path,
@@ -96,6 +101,7 @@ impl Mp4 {
         rate: f32,
         background: Rgb,
         recipe: &str,
+        watch: &Watch,
     ) -> io::Result<Self> {
         let [r, g, b] = background;
         // H.264 wants even sides.
@@ -135,6 +141,7 @@ impl Mp4 {
             child,
             said,
             later: (!short).then(|| (out.to_owned(), recipe.to_owned())),
+            watch: watch.clone(),
         })
     }
 
@@ -166,7 +173,16 @@ impl Film for Mp4 {
     fn finish(&mut self) -> io::Result<()> {
         // The end of its input.
         self.pictures = None;
-        let status = self.child.wait()?;
+        // What is left to encode, and moving the index to the front, may take long.
+        let status = loop {
+            if let Some(status) = self.child.try_wait()? {
+                break status;
+            }
+            if self.watch.is_cancelled() {
+                return Err(io::Error::other("cancelled"));
+            }
+            std::thread::sleep(LOOK);
+        };
         if !status.success() {
             return Err(self.gave_up(&format!("ended with {status}")));
         }
@@ -177,7 +193,6 @@ impl Film for Mp4 {
             file.write_all(b"uuid")?;
             file.write_all(&UUID)?;
             file.write_all(recipe.as_bytes())?;
-            file.sync_all()?;
         }
         Ok(())
     }
@@ -191,5 +206,34 @@ impl Drop for Mp4 {
             let _ = self.child.kill();
             let _ = self.child.wait();
         }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    /// An ffmpeg that takes its pictures and then never ends.
+    #[test]
+    fn a_film_is_cancelled_while_ffmpeg_finishes_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("ffmpeg");
+        let script =
+            "#!/bin/sh\n[ \"$2\" = -encoders ] && exit 0\ncat > /dev/null\nexec sleep 600\n";
+        std::fs::write(&program, script).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let ffmpeg = Ffmpeg::find_in(&folder.path().as_os_str().to_owned()).unwrap();
+        let watch = Watch::default();
+        let out = folder.path().join("film.mp4");
+        let mut film = Mp4::new(&ffmpeg, &out, (2, 1), 10.0, [0; 3], "{}", &watch).unwrap();
+        film.frame(&Canvas::new(2, 1, [0; 3])).unwrap();
+        std::thread::scope(|scope| {
+            let finishing = scope.spawn(|| film.finish());
+            watch.cancel();
+            assert!(finishing.join().unwrap().is_err());
+        });
+        drop(film);
     }
 }

@@ -186,7 +186,7 @@ impl Plan {
             if frame % 64 == 0 {
                 watch.step(0, self.count())?;
             }
-            if let Some(set) = self.archive.load(frame) {
+            if let Some(set) = self.archive.head(frame) {
                 script.push(&set);
                 if set.edited.contains(&true) {
                     recipe.edited = recipe.edited.or(Some(frame));
@@ -272,7 +272,12 @@ impl Plan {
                 film.frame(&canvas)?;
             }
         }
-        film.map_or(Ok(()), |mut film| film.finish())
+        let Some(mut film) = film else {
+            return Ok(());
+        };
+        film.finish().inspect_err(|_| {
+            *failed = watch.step(self.count(), self.count()).err();
+        })
     }
 
     fn film<F: Film>(
@@ -295,7 +300,7 @@ impl Plan {
         let written = write_beside(&self.path, |part| {
             self.draw(watch, &mut failed, |size| {
                 let background = self.scene.paper.background;
-                Mp4::new(&ffmpeg, part, size, self.rate, background, json)
+                Mp4::new(&ffmpeg, part, size, self.rate, background, json, watch)
             })
         });
         written.map_err(|e| failed.unwrap_or(e))

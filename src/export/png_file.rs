@@ -1,11 +1,9 @@
-//! PNG out with the recipe in an `iTXt` chunk, and the recipe back in.
+//! PNG out with the recipe in an `iTXt` chunk.
 
-use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
 
 use crate::data::files::{check_writable, write_atomically};
-use crate::error::{Result, UserError};
+use crate::error::Result;
 
 use super::Recipe;
 use super::carry::KEYWORD;
@@ -17,7 +15,7 @@ use super::picture::Picture;
 ///
 /// # Errors
 /// The folder does not exist or cannot be written, or the disk is full.
-pub fn save_picture(path: &Path, picture: &Picture, recipe: &Recipe) -> Result<()> {
+pub(super) fn save_picture(path: &Path, picture: &Picture, recipe: &Recipe) -> Result<()> {
     // A bad path fails before the picture is drawn.
     check_writable(path)?;
     let json = recipe.to_json()?;
@@ -35,36 +33,11 @@ pub fn save_picture(path: &Path, picture: &Picture, recipe: &Recipe) -> Result<(
     })
 }
 
-/// Reads the recipe of a picture written by [`save_picture`].
-///
-/// # Errors
-/// The file cannot be read, is not a PNG, or carries no recipe.
-pub fn read_recipe(path: &Path) -> Result<Recipe> {
-    let fail = |cause: &dyn std::fmt::Display| {
-        UserError::new(
-            format!("Cannot read a recipe from {}", path.display()),
-            cause,
-            "Use a PNG that was saved by eddyscope and not re-encoded by another program",
-        )
-    };
-    let file = File::open(path).map_err(|e| fail(&e))?;
-    let reader = png::Decoder::new(BufReader::new(file))
-        .read_info()
-        .map_err(|e| fail(&e))?;
-    let chunk = reader
-        .info()
-        .utf8_text
-        .iter()
-        .find(|c| c.keyword == KEYWORD)
-        .ok_or_else(|| fail(&"the picture carries no recipe"))?;
-    let json = chunk.get_text().map_err(|e| fail(&e))?;
-    Recipe::from_json(&json)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::export::picture::{Panel, Paper};
+    use crate::export::{Carried, Reading, read};
     use crate::render::{ColorMap, Look, ValueRange, View};
 
     fn example() -> (Picture, Recipe) {
@@ -96,7 +69,10 @@ mod tests {
         let path = folder.path().join("a.png");
         let (picture, recipe) = example();
         save_picture(&path, &picture, &recipe)?;
-        assert_eq!(read_recipe(&path)?, recipe);
+        let Carried::Recipe(Reading::Whole(back)) = read(&path)? else {
+            panic!("it is a recipe");
+        };
+        assert_eq!(*back, recipe);
         assert_eq!(
             std::fs::read_dir(folder.path())?.count(),
             1,
@@ -113,11 +89,24 @@ mod tests {
     }
 
     #[test]
-    fn foreign_files_have_no_recipe() -> std::result::Result<(), Box<dyn std::error::Error>> {
+    fn a_foreign_or_endless_text_is_refused() -> std::result::Result<(), Box<dyn std::error::Error>>
+    {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("b.png");
         std::fs::write(&path, b"not a picture")?;
-        assert!(read_recipe(&path).is_err());
+        assert!(read(&path).is_err());
+        // A small file whose text is 80 MiB long.
+        let mut encoder = png::Encoder::new(std::fs::File::create(&path)?, 1, 1);
+        encoder.set_color(png::ColorType::Grayscale);
+        let mut writer = encoder.write_header()?;
+        let mut text = png::text_metadata::ITXtChunk::new(KEYWORD, " ".repeat(80 << 20));
+        text.compressed = true;
+        writer.write_text_chunk(&text)?;
+        writer.write_image_data(&[0])?;
+        writer.finish()?;
+        assert!(path.metadata()?.len() < 1 << 20);
+        let error = read(&path).unwrap_err();
+        assert!(error.cause.contains("space"), "{error}");
         Ok(())
     }
 }

@@ -1,9 +1,11 @@
 //! Everything needed to make a file again, and to go on from it.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use crate::data::Date;
 use crate::error::{Result, UserError};
@@ -12,10 +14,21 @@ use crate::rollout::headless::RunRecipe;
 use crate::rollout::protocol::Scripted;
 use crate::rollout::settings::{RolloutSpec, Settings};
 
+use super::plan::hex;
+
 /// Version of the recipe's format that this program writes. 1 had no list of changes.
 pub const FORMAT: u32 = 2;
 /// Frame numbers above this are not believed.
 pub(super) const MOST_FRAMES: usize = 100_000_000;
+/// Names and paths that are longer are not believed either, in bytes.
+const LONGEST_NAME: usize = 4096;
+/// Key of the last entry: sha256 of the text without it, so that a byte that changed on the way is told.
+const SEAL: &str = ",\"sha256\":\"";
+/// Files of a start.
+const MOST_FILES: usize = 10_000;
+/// Parts of a recipe of a newer format that are tried, and how deep they may lie.
+const MOST_TRIED: usize = 1000;
+const DEEPEST: usize = 4;
 
 /// What made a picture, a film, a data file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -132,13 +145,15 @@ impl Recipe {
     /// # Errors
     /// None in practice: every part can be written as JSON.
     pub fn to_json(&self) -> Result<String> {
-        serde_json::to_string(self).map_err(|e| {
+        let text = serde_json::to_string(self).map_err(|e| {
             UserError::new(
                 "Cannot write the recipe",
                 e,
                 "Please report this with the settings that were used",
             )
-        })
+        })?;
+        let open = text.strip_suffix('}').unwrap_or(&text);
+        Ok(format!("{open}{SEAL}{}\"}}", seal(&text)))
     }
 
     /// Reads a recipe of this format or an older one.
@@ -169,8 +184,19 @@ impl Recipe {
         for change in &self.changes {
             change.settings.validate()?;
         }
-        if !(1..=64).contains(&self.rollout.members) {
-            return bad("it has an impossible number of members");
+        if !is_possible(&self.rollout) {
+            return bad("its members or its start are impossible");
+        }
+        let recording = self.globe.iter().map(|g| g.recording.as_ref());
+        let folder = self.model_folder.iter().map(|f| f.as_os_str());
+        let names = [&self.version, &self.model, &self.device].map(|n| n.as_ref());
+        if !names
+            .into_iter()
+            .chain(recording)
+            .chain(folder)
+            .all(is_short)
+        {
+            return bad("a name in it is too long");
         }
         let ends = self.frames.unwrap_or([0, self.frame, 1]);
         if self.frame > MOST_FRAMES || ends[0] > ends[1] || ends[1] > MOST_FRAMES {
@@ -197,30 +223,60 @@ fn not_understood(cause: impl std::fmt::Display, remedy: impl Into<String>) -> U
     UserError::new("Cannot use the recipe in the file", cause, remedy)
 }
 
+fn is_short(name: &OsStr) -> bool {
+    name.len() <= LONGEST_NAME
+}
+
+/// Whether a rollout can begin so, as far as that can be told without its files.
+fn is_possible(rollout: &RolloutSpec) -> bool {
+    let mut files = rollout.start_file.iter().chain(&rollout.more_files);
+    (1..=64).contains(&rollout.members)
+        && rollout.more_files.len() <= MOST_FILES
+        && files.all(|f| is_short(f.as_os_str()))
+}
+
+/// sha256 of a recipe's text, hex.
+fn seal(text: &str) -> String {
+    hex(&Sha256::digest(text))
+}
+
+/// The text of a recipe without its seal, if it has one.
+fn unsealed(text: &str) -> Result<String> {
+    let Some((open, given)) = text.trim_end().rsplit_once(SEAL) else {
+        return Ok(text.to_owned());
+    };
+    let inner = format!("{open}}}");
+    match given == format!("{}\"}}", seal(&inner)) {
+        true => Ok(inner),
+        false => Err(not_understood(
+            "it was changed after it was written: its hash is not that of its text",
+            "Use another copy of the file",
+        )),
+    }
+}
+
 impl Reading {
     /// Reads a recipe of any version: also that of a file of `eddyscope rollout`.
     ///
     /// # Errors
-    /// The text is no recipe, or its values are impossible.
+    /// The text is no recipe, was changed after it was written, or its values are impossible.
     pub fn from_json(json: &str) -> Result<Self> {
         let remedy = "Use a file that eddyscope wrote and no other program changed";
-        let value: Value = serde_json::from_str(json).map_err(|e| not_understood(e, remedy))?;
+        let json = unsealed(json)?;
+        let value: Value = serde_json::from_str(&json).map_err(|e| not_understood(e, remedy))?;
         let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
         if text("program").as_deref() != Some("eddyscope") {
             return Err(not_understood("it is not one of eddyscope", remedy));
         }
         let format = value.get("format").and_then(Value::as_u64).unwrap_or(1);
         if format > u64::from(FORMAT) {
+            let name = |key: &str| text(key).filter(|n| is_short(n.as_ref()));
             return Ok(Self::Newer(Box::new(Newer {
                 format: u32::try_from(format).unwrap_or(u32::MAX),
-                version: text("version").unwrap_or_default(),
-                model: text("model").unwrap_or_default(),
-                settings: understood(value.get("settings"))
-                    .filter(|s: &Settings| s.validate().is_ok())
-                    .unwrap_or_default(),
-                rollout: understood(value.get("rollout"))
-                    .filter(|r: &RolloutSpec| (1..=64).contains(&r.members))
-                    .unwrap_or_default(),
+                version: name("version").unwrap_or_default(),
+                model: name("model").unwrap_or_default(),
+                settings: understood(value.get("settings"), |s: &Settings| s.validate().is_ok()),
+                rollout: understood(value.get("rollout"), is_possible),
             })));
         }
         if value.get("frame").is_none()
@@ -280,43 +336,46 @@ pub fn kind_of(device: &str) -> &'static str {
     }
 }
 
-/// What is understood of a value: the defaults, with every part of `given` that fits in its place.
-fn understood<T>(given: Option<&Value>) -> Option<T>
+/// What is understood of a value: the defaults, with every part of `given` in its place that is `possible` there.
+fn understood<T>(given: Option<&Value>, possible: impl Fn(&T) -> bool) -> T
 where
     T: Default + Serialize + for<'de> Deserialize<'de>,
 {
-    let mut known = serde_json::to_value(T::default()).ok()?;
-    if let Some(given) = given {
-        let mut paths = Vec::new();
-        leaves(given, &mut Vec::new(), &mut paths);
-        for (path, leaf) in paths {
-            let before = known.clone();
-            let mut slot = &mut known;
-            for key in &path {
-                slot = &mut slot[key.as_str()];
-            }
-            *slot = leaf;
-            if serde_json::from_value::<T>(known.clone()).is_err() {
-                known = before;
+    let mut known = serde_json::to_value(T::default()).unwrap_or_default();
+    let mut understood = T::default();
+    let mut waiting: Vec<(Vec<&str>, &Value)> =
+        given.map(|g| (Vec::new(), g)).into_iter().collect();
+    // The whole first, then the parts of what does not fit.
+    for _ in 0..MOST_TRIED {
+        let Some((way, part)) = waiting.pop() else {
+            break;
+        };
+        let mut tried = known.clone();
+        if let Some(place) = place(&mut tried, &way) {
+            *place = part.clone();
+            let read = serde_json::from_value::<T>(tried.clone());
+            if let Some(fits) = read.ok().filter(|t| possible(t)) {
+                (known, understood) = (tried, fits);
+                continue;
             }
         }
+        let parts = part.as_object().filter(|_| way.len() < DEEPEST);
+        let room = MOST_TRIED.saturating_sub(waiting.len());
+        for (key, inner) in parts.into_iter().flatten().take(room) {
+            let mut deeper = way.clone();
+            deeper.push(key.as_str());
+            waiting.push((deeper, inner));
+        }
     }
-    serde_json::from_value(known).ok()
+    understood
 }
 
-/// Everything in an object that is not itself an object, with the way to it; at most four deep.
-fn leaves(value: &Value, way: &mut Vec<String>, out: &mut Vec<(Vec<String>, Value)>) {
-    match value {
-        Value::Object(map) if way.len() < 4 => {
-            for (key, inner) in map.iter().take(64) {
-                way.push(key.clone());
-                leaves(inner, way, out);
-                way.pop();
-            }
-        }
-        leaf if !way.is_empty() => out.push((way.clone(), leaf.clone())),
-        _ => {}
-    }
+/// The place of a part; `None` where something on the way to it is no object.
+fn place<'a>(value: &'a mut Value, way: &[&str]) -> Option<&'a mut Value> {
+    way.iter().try_fold(value, |value, key| {
+        let inner = value.as_object_mut()?;
+        Some(inner.entry(*key).or_insert(Value::Null))
+    })
 }
 
 #[cfg(test)]
@@ -392,6 +451,64 @@ pub(crate) mod tests {
         );
     }
 
+    /// With a part where none can be, of a newer format: it is left out, and the rest is kept.
+    #[test]
+    fn parts_below_what_has_none_are_left_out() {
+        let mut value = serde_json::to_value(example()).unwrap();
+        value["format"] = 9.into();
+        value["settings"]["sampler"] =
+            serde_json::json!({"steps": {"first": {"a": 1}}, "rho": 5.0});
+        value["settings"]["lanes"] = serde_json::json!({"0": true});
+        value["rollout"]["seed"] = serde_json::json!({"low": 7});
+        value["rollout"]["start_file"] = "f".repeat(LONGEST_NAME + 1).into();
+        value["rollout"]["members"] = 2.into();
+        value["model"] = "m".repeat(LONGEST_NAME + 1).into();
+        let Reading::Newer(newer) = Reading::from_json(&value.to_string()).unwrap() else {
+            panic!("it is newer");
+        };
+        assert_eq!(newer.settings.sampler.rho, 5.0);
+        assert_eq!(newer.settings.lanes, Settings::default().lanes);
+        assert_eq!((newer.rollout.seed, newer.rollout.members), (0, 2));
+        assert!(newer.rollout.start_file.is_none() && newer.model.is_empty());
+    }
+
+    /// Whatever happens to a byte, or to the end of the text: an error or the same recipe, never a panic. Of a newer
+    /// format, whose parts are tried one by one, at least never a panic.
+    #[test]
+    fn mutated_recipes_never_panic() {
+        let whole = example();
+        let text = whole.to_json().unwrap();
+        let mut newer = serde_json::to_value(&whole).unwrap();
+        newer["format"] = 9.into();
+        newer["settings"]["telepathy"] = true.into();
+        let newer = newer.to_string();
+        for (text, sealed) in [(&text, true), (&newer, false)] {
+            let hear = |changed: &[u8], what: String| {
+                let Ok(changed) = std::str::from_utf8(changed) else {
+                    return;
+                };
+                if let Ok(Reading::Whole(read)) = Reading::from_json(changed)
+                    && sealed
+                {
+                    assert_eq!(*read, whole, "{what}");
+                }
+            };
+            for at in 0..text.len() {
+                hear(&text.as_bytes()[..at], format!("cut at {at}"));
+                for flip in [1, 2, 4, 8, 16, 32, 64] {
+                    let mut changed = text.clone().into_bytes();
+                    changed[at] ^= flip;
+                    hear(&changed, format!("byte {at} ^ {flip}"));
+                }
+                for byte in *b"{}[]\"," {
+                    let mut changed = text.clone().into_bytes();
+                    changed[at] = byte;
+                    hear(&changed, format!("byte {at} = {byte}"));
+                }
+            }
+        }
+    }
+
     #[test]
     fn impossible_values_are_refused() {
         let change = |key: &str, to: Value| {
@@ -405,6 +522,7 @@ pub(crate) mod tests {
         assert!(change("program", "other".into()).is_err());
         assert!(change("frames", serde_json::json!([9, 3, 1])).is_err());
         assert!(change("rollout", serde_json::json!({"members": 0})).is_err());
+        assert!(change("model_folder", "f".repeat(LONGEST_NAME + 1).into()).is_err());
         assert!(Reading::from_json("[]").is_err() && Reading::from_json("{").is_err());
     }
 }

@@ -13,7 +13,7 @@
 //! The head stands at the end because the list of settings is known only then. A file is written under a temporary name
 //! and moved into place: killed at any moment, the old one is whole. A file that was cut or changed is told by its hash.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
@@ -25,7 +25,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::data::files::write_atomically;
 use crate::error::{Result, UserError};
-use crate::rollout::branch::Branch;
+use crate::rollout::branch::{Branch, BranchId};
 use crate::rollout::frame::FrameSet;
 use crate::rollout::protocol::Archive;
 use crate::rollout::settings::Settings;
@@ -121,8 +121,8 @@ pub(super) fn write(plan: &Plan, recipe: &Recipe, watch: &Watch) -> Result<()> {
         out.write_all(&VERSION.to_le_bytes())?;
         let (mut settings, mut bytes) = (Vec::new(), Vec::new());
         let (mut stored, mut size) = (0, 0);
-        // Frames in memory that branches share; those on disk are read for each.
-        let mut places: HashMap<*const FrameSet, usize> = HashMap::new();
+        // By the branch whose own they are, and their number: frames that branches share are stored once.
+        let mut places: HashMap<(BranchId, usize), usize> = HashMap::new();
         let mut heads = Vec::new();
         let mut stop = |error: UserError| {
             failed = Some(error);
@@ -130,20 +130,19 @@ pub(super) fn write(plan: &Plan, recipe: &Recipe, watch: &Watch) -> Result<()> {
         };
         let mut done = 0;
         for (branch, archive) in &all {
-            let in_memory = archive.frames.first().map_or(0, |f| f.index);
             let mut frames = Vec::new();
             for index in frames_of(archive) {
                 watch.step(done, count).map_err(&mut stop)?;
                 done += 1;
+                let own = (plan.archive.owner(branch.id, index), index);
+                if let Some(place) = places.get(&own) {
+                    frames.push(*place);
+                    continue;
+                }
                 let Some(set) = archive.load(index) else {
                     let text = format!("frame {index} can no longer be read");
                     return Err(io::Error::other(text));
                 };
-                let shared = index >= in_memory;
-                if let Some(place) = places.get(&Arc::as_ptr(&set)).filter(|_| shared) {
-                    frames.push(*place);
-                    continue;
-                }
                 bytes.clear();
                 spill_format::encode(&set, &mut settings, &mut bytes);
                 size += bytes.len() as u64;
@@ -154,9 +153,7 @@ pub(super) fn write(plan: &Plan, recipe: &Recipe, watch: &Watch) -> Result<()> {
                 }
                 out.write_all(&(bytes.len() as u64).to_le_bytes())?;
                 out.write_all(&bytes)?;
-                if shared {
-                    places.insert(Arc::as_ptr(&set), stored);
-                }
+                places.insert(own, stored);
                 frames.push(stored);
                 stored += 1;
             }
@@ -343,7 +340,7 @@ fn frames(
         bytes.resize(count as usize, 0);
         file.read_exact(&mut bytes)?;
         let set = spill_format::decode(&bytes, &settings)
-            .filter(|f| f.index <= MOST_FRAMES && fits(f, head.shape, members))
+            .filter(|f| f.index <= MOST_FRAMES && f.fits(head.shape, members))
             .ok_or_else(|| damaged("one of its frames is not what it should be"))?;
         out.push(Arc::new(set));
     }
@@ -362,13 +359,18 @@ fn assemble(head: &Head, stored: &[Arc<FrameSet>]) -> Option<Archive> {
         active: head.active,
         ..Archive::default()
     };
+    let mut known = BTreeSet::new();
     for b in &head.branches {
         b.settings.validate().ok()?;
         let frames = b.frames.iter().map(|place| stored.get(*place).cloned());
         let frames = frames.collect::<Option<Vec<_>>>()?;
         let in_order = frames.windows(2).all(|w| w[0].index + 1 == w[1].index);
-        let new = archive.branches.iter().all(|other| other.id != b.id);
-        if frames.is_empty() || !in_order || !new || b.id > MOST_FRAMES || b.edited > b.fork + 1 {
+        let last = frames.last()?.index;
+        // A branch stands behind the one that it left.
+        let rooted = b.parent.is_none_or(|parent| known.contains(&parent));
+        let new = b.id <= MOST_FRAMES && known.insert(b.id);
+        let began = b.fork <= last && b.edited <= b.fork + 1;
+        if !in_order || !rooted || !new || !began || b.truth_from.is_some_and(|f| f > last) {
             return None;
         }
         let rest = if b.id == head.active {
@@ -391,19 +393,86 @@ fn assemble(head: &Head, stored: &[Arc<FrameSet>]) -> Option<Archive> {
             rest,
         });
     }
-    let known = |id: usize| head.branches.iter().any(|b| b.id == id);
-    let rooted = head.branches.iter().all(|b| b.parent.is_none_or(known));
-    (rooted && !archive.frames.is_empty()).then_some(archive)
+    (!archive.frames.is_empty()).then_some(archive)
 }
 
-/// Whether a frame is of the size that the head tells.
-fn fits(frame: &FrameSet, (ny, nx): (usize, usize), members: usize) -> bool {
-    let Some(cells) = ny.checked_mul(nx) else {
-        return false;
-    };
-    frame.lanes.iter().flatten().all(|lane| {
-        lane.members.len() == members
-            && lane.members.iter().all(|m| m.len() == cells)
-            && lane.hovmoeller.len() == nx
-    })
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rollout::frame::LaneFrame;
+
+    fn head(change: impl FnOnce(&mut Vec<BranchHead>)) -> Head {
+        let branch = |id, parent, frames: std::ops::Range<usize>| BranchHead {
+            id,
+            name: String::new(),
+            parent,
+            fork: 3 * id,
+            edited: id,
+            settings: Settings::default(),
+            truth_from: Some(3),
+            frames: frames.collect(),
+        };
+        let mut branches = vec![branch(0, None, 0..6), branch(1, Some(0), 0..5)];
+        change(&mut branches);
+        Head {
+            recipe: serde_json::Value::Null,
+            settings: Vec::new(),
+            shape: (1, 2),
+            frames: 6,
+            branches,
+            active: 0,
+            extra: serde_json::Value::Null,
+        }
+    }
+
+    #[test]
+    fn branches_that_cannot_be_are_refused() {
+        let frames: Vec<_> = (0..6)
+            .map(|index| {
+                Arc::new(FrameSet {
+                    index,
+                    ..FrameSet::default()
+                })
+            })
+            .collect();
+        let fits = |change: fn(&mut Vec<BranchHead>)| assemble(&head(change), &frames).is_some();
+        assert!(fits(|_| ()));
+        assert!(fits(|b| (b[1].fork, b[1].truth_from) = (4, Some(4))));
+        assert!(!fits(|b| b[1].fork = 5));
+        assert!(!fits(
+            |b| (b[1].fork, b[1].edited) = (usize::MAX, usize::MAX)
+        ));
+        assert!(!fits(|b| b[1].edited = 5));
+        assert!(!fits(|b| b[1].truth_from = Some(5)));
+        assert!(!fits(|b| b[1].truth_from = Some(usize::MAX)));
+        assert!(!fits(|b| b[0].parent = Some(1)), "a ring");
+        assert!(!fits(|b| b[1].parent = Some(7)));
+        assert!(!fits(|b| b[1].id = 0));
+        assert!(!fits(|b| b[1].frames = vec![0, 2]));
+        assert!(!fits(|b| b[1].frames = vec![99]));
+        assert!(!fits(|b| b[0].frames.clear()));
+    }
+
+    #[test]
+    fn frames_of_another_size_do_not_fit() {
+        let lane = |cells: usize, members: usize| LaneFrame {
+            members: vec![vec![0.0; cells].into(); members],
+            hovmoeller: vec![0.0; 2].into(),
+            stats: Default::default(),
+            rain: None,
+            recorded: None,
+            trace: Arc::default(),
+        };
+        let frame = |truth: Option<LaneFrame>, guided| FrameSet {
+            lanes: [truth, None, Some(guided), None, None, None],
+            ..FrameSet::default()
+        };
+        let good = || Some(lane(6, 2));
+        assert!(frame(good(), lane(6, 2)).fits((3, 2), 2));
+        assert!(!frame(good(), lane(6, 2)).fits((2, 3), 2));
+        assert!(!frame(good(), lane(5, 2)).fits((3, 2), 2));
+        assert!(!frame(good(), lane(6, 1)).fits((3, 2), 2));
+        assert!(!frame(None, lane(6, 2)).fits((3, 2), 2));
+        assert!(!frame(good(), lane(6, 2)).fits((usize::MAX, 2), 2));
+    }
 }

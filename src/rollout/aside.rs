@@ -36,14 +36,24 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl<S: Latest> Inside<S> {
+    /// Reads the value.
+    pub fn with<T>(&self, read: impl FnOnce(&S) -> T) -> T {
+        read(&lock(&self.value))
+    }
+
     /// Whether the window has gone: end after the step in progress.
     pub fn quit(&self) -> bool {
         self.quit.load(Ordering::Relaxed)
     }
 
+    /// Changes the value. The window is not told.
+    pub fn change<T>(&self, change: impl FnOnce(&mut S) -> T) -> T {
+        change(&mut lock(&self.value))
+    }
+
     /// Changes the value and tells the window.
     pub fn update(&self, change: impl FnOnce(&mut S)) {
-        change(&mut lock(&self.value));
+        self.change(change);
         self.version.fetch_add(1, Ordering::Release);
         (self.wake)();
     }
@@ -117,7 +127,12 @@ impl<C: Send + 'static, S: Latest> Aside<C, S> {
 
     /// A copy of the value.
     pub fn value(&self) -> S {
-        lock(&self.inside.value).clone()
+        self.inside.with(S::clone)
+    }
+
+    /// Changes the value from the window's side; the window is not told.
+    pub fn change<T>(&self, change: impl FnOnce(&mut S) -> T) -> T {
+        self.inside.change(change)
     }
 
     /// Changes whenever [`Self::value`] would.

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use crate::error::{Result, UserError};
 
 use super::engine::HISTORY;
-use super::frame::FrameSet;
 use super::protocol::Archive;
 use super::settings::{LANES, LaneKind, Settings};
 
@@ -142,11 +141,6 @@ impl Archive {
         self.branch(id)?.rest.as_deref()
     }
 
-    /// A frame of a branch by its number (from disk if it lies there).
-    pub fn load_from(&self, id: BranchId, index: usize) -> Option<Arc<FrameSet>> {
-        self.of(id)?.load(index)
-    }
-
     /// The branch whose own frame number `index` of a branch is: one that it has in common with its parent is the parent's,
     /// or further up.
     pub fn owner(&self, id: BranchId, index: usize) -> BranchId {
@@ -161,6 +155,13 @@ impl Archive {
             }
         }
         owner
+    }
+
+    /// Whether all frames in memory, of all branches, are of so many rows and columns and members.
+    pub(super) fn fits(&self, shape: (usize, usize), members: usize) -> bool {
+        let resting = self.branches.iter().filter_map(|b| b.rest.as_ref());
+        let mut all = resting.flat_map(|a| &a.frames).chain(&self.frames);
+        all.all(|f| f.fits(shape, members))
     }
 
     /// The settings with which a branch goes on when it is taken up: those of its last frame, or those that it was begun
@@ -263,6 +264,8 @@ impl Archive {
         let (active, last) = (self.active, next.saturating_sub(1));
         for b in &mut self.branches {
             if b.id == active || b.parent == Some(active) {
+                // Of what was edited up to the fork as much is gone.
+                b.edited = b.edited.saturating_sub(b.fork.saturating_sub(last));
                 b.fork = b.fork.min(last);
             }
             if b.id == active {
@@ -342,6 +345,32 @@ mod tests {
         let owners: Vec<_> = [5, 20, 21, 27, 28, 30, 31].map(|i| a.owner(2, i)).into();
         assert_eq!(owners, [0, 0, 1, 1, 2, 2, 2]);
         assert_eq!(a.owner(0, 7), 0);
+    }
+
+    #[test]
+    fn a_branch_that_went_back_has_less_in_common_and_less_edited() {
+        let edited = |id, parent, fork| Branch {
+            edited: 4,
+            truth_from: Some(fork),
+            ..branch(id, Some(parent), fork)
+        };
+        let mut a = tree(
+            vec![branch(0, None, 0), edited(1, 0, 30), edited(2, 1, 40)],
+            1,
+        );
+        a.shorten(29);
+        let now = |a: &Archive, id| {
+            let b = a.branch(id).unwrap();
+            (b.fork, b.edited, b.truth_from)
+        };
+        // Frames 27 and 28 are left of the edited ones; the child was edited later.
+        assert_eq!(now(&a, 1), (28, 2, None));
+        assert_eq!(now(&a, 2), (28, 0, Some(40)));
+        assert_eq!([25, 26, 27, 28].map(|i| a.owner(1, i)), [0, 0, 1, 1]);
+        assert_eq!([26, 28, 29].map(|i| a.owner(2, i)), [0, 1, 2]);
+        a.shorten(20);
+        assert_eq!((now(&a, 1).0, now(&a, 1).1), (19, 0));
+        assert_eq!(a.owner(1, 19), 0);
     }
 
     #[test]

@@ -84,17 +84,14 @@ impl LaneFigures {
             (stats.energy, stats.enstrophy, stats.fine) = (energy, enstrophy, fine);
         }
         self.verify(frame, stats);
-        self.detector.push(
-            frame.index,
-            Seen {
-                change: stats.rmse_to_previous,
-                mean: stats.mean,
-                std: stats.std,
-                fine: stats.fine,
-                finest,
-                decided: decided(frame.trace),
-            },
-        );
+        self.detector.push(Seen {
+            change: stats.rmse_to_previous,
+            mean: stats.mean,
+            std: stats.std,
+            fine: stats.fine,
+            finest,
+            decided: decided(frame.trace),
+        });
     }
 
     /// Holds the members against truth. Truth's own other members are an ensemble too, where they differ.
@@ -163,7 +160,8 @@ impl LaneFigures {
         }
     }
 
-    /// The detector, for tests of its thresholds.
+    /// The detector.
+    #[cfg(test)]
     pub fn detector(&self) -> &Detector {
         &self.detector
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::settings::Settings;
+use super::settings::{LANES, LaneKind, Settings};
 use super::signatures::Sign;
 use crate::data::Date;
 use crate::metrics::Reliability;
@@ -102,14 +102,14 @@ pub struct FrameSet {
     /// Date of the frame, on the globe.
     pub date: Option<Date>,
     /// By [`super::settings::LaneKind::index`]; `None` where the lane was off.
-    pub lanes: [Option<LaneFrame>; super::settings::LANES],
+    pub lanes: [Option<LaneFrame>; LANES],
     /// The settings that made it. A slider may have moved during the frame: these are those in force at its last step.
     pub settings: Arc<Settings>,
     /// Where settings changed while it was made: each of them with the first solver step that it acted on, beginning with
     /// step 0. Empty where one and the same settings made the whole frame.
     pub steps: Vec<(usize, Arc<Settings>)>,
     /// Lanes whose picture was edited by hand after it was made.
-    pub edited: [bool; super::settings::LANES],
+    pub edited: [bool; LANES],
     /// Generation number of those settings.
     pub generation: u64,
     /// Wall-clock seconds the frame took.
@@ -117,13 +117,17 @@ pub struct FrameSet {
 }
 
 impl FrameSet {
-    /// Every settings in force while it was made, each with the first solver step that it acted on; the first entry is that
-    /// of the beginning.
-    pub fn settings_by_step(&self) -> Vec<(usize, Arc<Settings>)> {
-        match self.steps.is_empty() {
-            true => vec![(0, Arc::clone(&self.settings))],
-            false => self.steps.clone(),
-        }
+    /// Whether it is of so many rows and columns and members, and has a truth lane, without which no rollout goes on.
+    pub fn fits(&self, (ny, nx): (usize, usize), members: usize) -> bool {
+        let fits = |lane: &LaneFrame| {
+            lane.members.len() == members
+                && lane
+                    .members
+                    .iter()
+                    .all(|m| Some(m.len()) == ny.checked_mul(nx))
+                && lane.hovmoeller.len() == nx
+        };
+        self.lanes[LaneKind::Truth.index()].is_some() && self.lanes.iter().flatten().all(fits)
     }
 }
 

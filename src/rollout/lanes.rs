@@ -183,6 +183,16 @@ impl Lanes {
         frames: &dyn Fn(LaneKind, usize) -> Option<Vec<Arc<[f32]>>>,
     ) {
         let next = next.clamp(self.start_frames, self.next);
+        self.recall(next, frames);
+        self.truth_back(engine, next);
+    }
+
+    /// Takes the last frames before number `next` as the histories.
+    pub fn recall(
+        &mut self,
+        next: usize,
+        frames: &dyn Fn(LaneKind, usize) -> Option<Vec<Arc<[f32]>>>,
+    ) {
         for kind in LaneKind::ALL {
             let history: History = (0..next)
                 .rev()
@@ -192,8 +202,32 @@ impl Lanes {
             // A lane that had no frame there is off; switched on, it begins anew.
             self.histories[kind.index()] = (!history.is_empty()).then_some(history);
         }
+    }
+
+    /// Truth alone goes back: the next frame is number `next`.
+    pub fn truth_back(&mut self, engine: &mut Engine, next: usize) {
         self.truth.go_back(engine, &self.spec, next);
         self.next = next;
+    }
+
+    /// Truth alone goes on to where the next frame is number `end`. `go_on` is asked before each frame; `false` if it said
+    /// no.
+    pub fn truth_on(
+        &mut self,
+        engine: &mut Engine,
+        end: usize,
+        go_on: &dyn Fn(usize) -> bool,
+    ) -> bool {
+        while self.next < end {
+            if !go_on(self.next) {
+                return false;
+            }
+            match self.truth.pass(engine, &self.spec) {
+                true => self.advance(),
+                false => self.next = end,
+            }
+        }
+        true
     }
 
     /// Lets truth go on from other fields, one a member, physical units; recorded days do not change.

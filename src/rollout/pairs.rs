@@ -4,8 +4,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::closed_form::Belief;
 use crate::diffusion::{Context, to_vec};
-use crate::error::Result;
 use crate::metrics::Reliability;
 use crate::random::{NoiseKey, Stream};
 
@@ -24,8 +24,9 @@ const STRANGERS: usize = 24;
 /// How many frames a stranger must lie back: truth has forgotten it by then.
 const APART: usize = 12;
 
-/// What the discriminator was, when it was asked.
-type Asked = (DiscriminatorKind, usize, bool);
+/// What the discriminator was and what it was told, when it was asked: its kind, history length, whether the season, its
+/// belief of a world with known answers.
+type Asked = (DiscriminatorKind, usize, bool, Option<Belief>);
 
 /// Counts of its answers.
 #[derive(Clone)]
@@ -54,20 +55,30 @@ impl Pairs {
         self.past.truncate(APART + STRANGERS);
     }
 
-    /// Asks of truth's next frame and of a stranger, both with truth's history before the frame in progress.
-    ///
-    /// # Errors
-    /// A discriminator that the model does not have.
+    /// Forgets the answers, some of which were about frames that are gone; `truths` are the frames of truth that are left,
+    /// newest first.
+    pub fn go_back(&mut self, truths: impl Iterator<Item = Arc<[f32]>>) {
+        *self = Self {
+            past: truths.take(APART + STRANGERS).collect(),
+            ..Self::default()
+        };
+    }
+
+    /// Asks of truth's next frame and of a stranger, both with truth's history before the frame in progress. A
+    /// discriminator that the model does not have says nothing.
     pub fn judge(
         &mut self,
         engine: &Engine,
         lanes: &Lanes,
         next: &Arc<[f32]>,
         settings: &Settings,
-    ) -> Result<()> {
+    ) {
         let g = &settings.guidance;
+        let Ok(discriminator) = engine.discriminator(g.discriminator) else {
+            return;
+        };
         let told: Context = context(engine, lanes, settings);
-        let asked = (g.discriminator, told.m, told.season.is_some());
+        let asked = (g.discriminator, told.m, told.season.is_some(), told.belief);
         if self.asked != Some(asked) {
             *self = Self {
                 asked: Some(asked),
@@ -76,15 +87,15 @@ impl Pairs {
             };
         }
         let Some(apart) = self.past.len().checked_sub(APART).filter(|n| *n > 0) else {
-            return Ok(());
+            return;
         };
         let level = self.next % SIGMAS.len();
         let Some(stranger) = self.past.get(APART + (self.next / SIGMAS.len()) % apart) else {
-            return Ok(());
+            return;
         };
         let mut history = Vec::new();
         if !lanes.append_history(engine, LaneKind::Truth, &mut history) {
-            return Ok(());
+            return;
         }
         self.next += 1;
         let cells = engine.cells();
@@ -110,14 +121,12 @@ impl Pairs {
         }
         let x = engine.tensor(noised, 2, 1);
         let denoised = engine.denoiser.denoise(&x, sigma);
-        let discriminator = engine.discriminator(g.discriminator)?;
         let conditioned = discriminator.condition(&history, told);
         let logits = to_vec(conditioned.judge(&x, sigma, &denoised).logit);
         for (logit, follows) in logits.into_iter().zip([true, false]) {
             let chance = 1.0 / (1.0 + (-f64::from(logit)).exp());
             self.levels[level].push(chance, follows);
         }
-        Ok(())
     }
 
     /// The counts so far; `None` before the first.
@@ -127,5 +136,47 @@ impl Pairs {
             sigmas: SIGMAS.to_vec(),
             levels: self.levels.clone(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::{DeviceRequest, select};
+    use crate::model::Model;
+    use crate::rollout::settings::RolloutSpec;
+
+    #[test]
+    fn another_belief_and_going_back_begin_anew() {
+        let model = Model::open("gaussian-process").unwrap();
+        let compute = select(DeviceRequest::Cpu).unwrap();
+        let mut engine = Engine::new(&model, compute).unwrap();
+        let mut lanes = Lanes::start(&mut engine, &RolloutSpec::default(), 3).unwrap();
+        let mut settings = Settings::default();
+        let mut pairs = Pairs::default();
+        let mut go = |pairs: &mut Pairs, settings: &Settings, frames: usize| {
+            for _ in 0..frames {
+                let truth = lanes.next_truth(&mut engine).unwrap().members;
+                pairs.judge(&engine, &lanes, &truth[0], settings);
+                pairs.remember(&truth[0]);
+                lanes.push(LaneKind::Truth, truth);
+                lanes.advance();
+            }
+        };
+        let total = |pairs: &Pairs| pairs.levels.iter().map(Reliability::total).sum::<u64>();
+        go(&mut pairs, &settings, APART + 5);
+        assert_eq!(
+            total(&pairs),
+            8,
+            "two answers a frame, once there are strangers"
+        );
+        settings.guidance.belief = Some(Belief::default());
+        go(&mut pairs, &settings, 1);
+        assert_eq!(total(&pairs), 2);
+        let left: Vec<_> = pairs.past.iter().skip(3).cloned().collect();
+        pairs.go_back(left.clone().into_iter());
+        assert!(pairs.figures().is_none() && pairs.past.iter().eq(&left));
+        go(&mut pairs, &settings, 1);
+        assert_eq!(total(&pairs), 2);
     }
 }

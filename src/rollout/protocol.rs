@@ -215,10 +215,23 @@ impl Archive {
     /// A frame by its number: from memory, or read back from disk (a file of some 10 kB is read; quick, but not for
     /// every frame at once). `None` where it is not kept.
     pub fn load(&self, index: usize) -> Option<Arc<FrameSet>> {
+        self.kept(index, OnDisk::load)
+    }
+
+    /// As [`Self::load`], for what made a frame: one that lies on disk comes without its lanes, and little of it is read.
+    pub fn head(&self, index: usize) -> Option<Arc<FrameSet>> {
+        self.kept(index, OnDisk::head)
+    }
+
+    fn kept(
+        &self,
+        index: usize,
+        from_disk: impl FnOnce(&OnDisk, usize) -> Option<Arc<FrameSet>>,
+    ) -> Option<Arc<FrameSet>> {
         let first = self.frames.first().map_or(0, |f| f.index);
         match index.checked_sub(first) {
             Some(at) => self.frames.get(at).cloned(),
-            None => self.on_disk.load(index),
+            None => from_disk(&self.on_disk, index),
         }
     }
 

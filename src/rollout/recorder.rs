@@ -5,7 +5,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::data::Date;
-use crate::error::Result;
 use crate::metrics::hovmoeller_row;
 
 use super::climate::Climate;
@@ -194,6 +193,12 @@ impl Recorder {
 
     /// Forgets the frames from number `next` on; `frame` gives the frames before and after it, as far as they are kept.
     pub fn go_back(&mut self, frame: &dyn Fn(usize) -> Option<Arc<FrameSet>>, next: usize) {
+        let truths = (0..next).rev().map_while(|f| {
+            let set = frame(f)?;
+            let truth = set.lanes[LaneKind::Truth.index()].as_ref()?;
+            truth.members.first().cloned()
+        });
+        self.pairs.go_back(truths);
         for kind in LaneKind::ALL {
             let i = kind.index();
             let lane = |f: usize| frame(f)?.lanes[i].as_ref().map(|l| l.members.clone());
@@ -225,19 +230,15 @@ impl Recorder {
     }
 
     /// Asks the discriminator of truth's next frame and of another one ([`Pairs::judge`]); before the frame is taken in.
-    ///
-    /// # Errors
-    /// A discriminator that the model does not have.
     pub fn judge_pair(
         &mut self,
         engine: &Engine,
         lanes: &Lanes,
         truth: &[Arc<[f32]>],
         settings: &Settings,
-    ) -> Result<()> {
-        match truth.first() {
-            Some(next) => self.pairs.judge(engine, lanes, next, settings),
-            None => Ok(()),
+    ) {
+        if let Some(next) = truth.first() {
+            self.pairs.judge(engine, lanes, next, settings);
         }
     }
 

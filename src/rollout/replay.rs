@@ -54,13 +54,6 @@ impl Replay {
 }
 
 /// The settings of frames that follow each other, each named where it begins to differ from the one before.
-pub fn script_of<'a>(frames: impl IntoIterator<Item = &'a FrameSet>) -> Vec<Scripted> {
-    let mut script = Script::default();
-    frames.into_iter().for_each(|frame| script.push(frame));
-    script.0
-}
-
-/// A list of settings that grows frame by frame.
 #[derive(Debug, Clone, Default)]
 pub struct Script(pub Vec<Scripted>);
 

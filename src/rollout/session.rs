@@ -13,7 +13,7 @@ use super::branch::BranchId;
 use super::engine::Engine;
 use super::frame::{DenoisingTrace, FrameSet, LaneFrame};
 use super::lanes::Lanes;
-use super::protocol::{Command, Event, Scripted, Versioned};
+use super::protocol::{Archive, Command, Event, Scripted, Versioned};
 use super::recorder::{Made, Recorder};
 use super::replay::Replay;
 use super::sampled::{FrameInProgress, forecaster_frame};
@@ -107,6 +107,29 @@ impl<'a> Session<'a> {
             say("compiling kernels for the GPU");
         }
         let mut engine = Engine::new(&model, compute)?;
+        // Before the window draws them with this model's facts.
+        let [ny, nx] = engine.shape();
+        let taken_up = options.resume.as_ref();
+        let taken_up = taken_up.filter(|a| a.fits((ny, nx), spec.members));
+        if taken_up.is_none() && options.resume.is_some() {
+            shared.update_archive(|a| {
+                *a = Archive {
+                    epoch: a.epoch + 1,
+                    ..Archive::default()
+                };
+            });
+            shared.event(Event::Error {
+                error: UserError::new(
+                    "Cannot go on with these frames",
+                    format!(
+                        "they are of another grid or of other members than the model {} and its rollout",
+                        engine.card.name
+                    ),
+                    "open the model that made them, then the file again",
+                ),
+                fatal: false,
+            });
+        }
         shared.event(Event::Started(Arc::new(engine.facts())));
         say(starting(&engine));
         let m = shared.settings().settings.guidance.history;
@@ -152,7 +175,7 @@ impl<'a> Session<'a> {
             disk_failed: false,
         };
         session.publish_start();
-        if let Some(archive) = &options.resume {
+        if let Some(archive) = taken_up {
             session.resume(archive);
         }
         session.idle_line();
@@ -388,11 +411,22 @@ impl<'a> Session<'a> {
         let mut lanes: [Option<LaneFrame>; LANES] = [const { None }; LANES];
         let index = self.lanes.next;
         let date = self.lanes.date(index);
+        // What can fail comes before truth goes on, and truth's own failure leaves it where it was: all lanes or none
+        // have the frame.
+        let control = LaneKind::Forecaster;
+        let forecast = match self.lanes.is_on(control) && !self.stopped[control.index()] {
+            true => Some(forecaster_frame(
+                &self.engine,
+                &self.lanes,
+                &version.settings,
+            )?),
+            false => None,
+        };
         let truth = self.lanes.next_truth(&mut self.engine)?;
         if self.shared.watches_pairs() {
             let (engine, lanes) = (&self.engine, &self.lanes);
             self.recorder
-                .judge_pair(engine, lanes, &truth.members, &version.settings)?;
+                .judge_pair(engine, lanes, &truth.members, &version.settings);
         }
         let made_now = |kind, members, trace| Made {
             kind,
@@ -411,9 +445,7 @@ impl<'a> Session<'a> {
                 made.push(made_now(lane.kind, lane.members, lane.trace));
             }
         }
-        let control = LaneKind::Forecaster;
-        if self.lanes.is_on(control) && !self.stopped[control.index()] {
-            let members = forecaster_frame(&self.engine, &self.lanes, &version.settings)?;
+        if let Some(members) = forecast {
             made.push(made_now(control, members, DenoisingTrace::default()));
         }
         let mut blown = Vec::new();

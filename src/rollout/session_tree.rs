@@ -146,8 +146,18 @@ impl Session<'_> {
         };
         self.current = None;
         self.replay = None;
-        let taken = self.resting.remove(&id);
-        let taken = taken.unwrap_or_else(|| self.made_again(&rest, branch.truth_from));
+        let taken = match self.resting.remove(&id) {
+            Some(taken) => taken,
+            None => {
+                let own = |f: usize| before.owner(before.active, f) == before.owner(id, f);
+                let common = (0..self.lanes.next).rev().find(|f| own(*f));
+                let common = common.map_or(0, |f| f + 1);
+                match self.made_again(&rest, branch.truth_from, common) {
+                    Some(taken) => taken,
+                    None => return,
+                }
+            }
+        };
         let left = Resting {
             lanes: std::mem::replace(&mut self.lanes, taken.lanes),
             recorder: std::mem::replace(&mut self.recorder, taken.recorder),
@@ -207,10 +217,10 @@ impl Session<'_> {
         if end <= archive.oldest().max(first) && archive.branches.len() < 2 {
             return;
         }
-        self.shared
-            .update_progress(|p| p.activity = "taking up the frames made before".into());
         let truth_from = archive.branch(archive.active).and_then(|b| b.truth_from);
-        let taken = self.made_again(archive, truth_from);
+        let Some(taken) = self.made_again(archive, truth_from, first) else {
+            return;
+        };
         self.lanes = taken.lanes;
         self.recorder = taken.recorder;
         let ids = archive.branches.iter().map(|b| b.id);
@@ -241,16 +251,32 @@ impl Session<'_> {
         });
     }
 
-    /// The state after the frames of an archive. What is gone of them is missing in the figures.
-    fn made_again(&mut self, archive: &Archive, truth_from: Option<usize>) -> Resting {
+    /// The state after the frames of an archive, whose frames before number `common` are those of the branch on screen.
+    /// What is gone of them is missing in the figures. `None` when the window has gone meanwhile.
+    fn made_again(
+        &mut self,
+        archive: &Archive,
+        truth_from: Option<usize>,
+        common: usize,
+    ) -> Option<Resting> {
         let start = self.lanes.start_frames;
         let end = archive.frames.last().map_or(start, |f| f.index + 1);
+        let shared = self.shared;
+        let go_on = |at: usize| {
+            if at.is_multiple_of(16) {
+                shared.update_progress(|p| {
+                    p.activity = "taking up the frames made before".into();
+                    p.step = (at, end);
+                });
+            }
+            !shared.quit()
+        };
         let mut recorder = Recorder::new(&self.engine);
         let mut lanes = self.lanes.clone();
         let own = self.shared.with_archive(Archive::clone);
         // Start frames that are no longer kept are those of any other branch, or those that the thread began with.
         let kept = |f: usize| archive.load(f).or_else(|| own.load(f));
-        lanes.go_back(&mut self.engine, start, &|kind, f| {
+        lanes.recall(start, &|kind, f| {
             Some(kept(f)?.lanes[kind.index()].as_ref()?.members.clone())
         });
         for set in (0..start).filter_map(kept) {
@@ -260,42 +286,50 @@ impl Session<'_> {
                 }
             }
         }
-        for set in (archive.oldest().max(start)..end).filter_map(|i| archive.load(i)) {
+        for index in archive.oldest().max(start)..end {
+            if !go_on(index) {
+                return None;
+            }
+            let Some(set) = archive.load(index) else {
+                continue;
+            };
+            // As when it was made: a lane is switched on with the history before the frame.
             for kind in LaneKind::ALL {
-                match made(&set, kind) {
-                    Some(made) => {
-                        if !lanes.is_on(kind) {
-                            lanes.switch(kind, true);
-                            recorder.begin_lane(kind, lanes.last(kind));
-                        }
-                        lanes.push(kind, made.members.clone());
-                        recorder.generated(&mut self.engine, made);
-                    }
-                    None => lanes.switch(kind, false),
+                let on = set.lanes[kind.index()].is_some();
+                if on && !lanes.is_on(kind) {
+                    lanes.switch(kind, true);
+                    recorder.begin_lane(kind, lanes.last(kind));
                 }
+                lanes.switch(kind, on);
+            }
+            for made in LaneKind::ALL.into_iter().filter_map(|k| made(&set, k)) {
+                lanes.push(made.kind, made.members.clone());
+                recorder.generated(&mut self.engine, made);
             }
         }
-        // Truth's own state: the solver's steps, or its new start where the history was edited.
-        while lanes.next < end {
-            self.truth_anew(&mut lanes, archive, truth_from);
-            // Recorded days need no state: one that cannot be read is told of when it is shown.
-            let _ = lanes.next_truth(&mut self.engine);
-            lanes.advance();
+        // Truth's own state: what the branch on screen has of it, a new start where the history was edited, and the
+        // solver's steps since then.
+        lanes.truth_back(&mut self.engine, common.min(end).clamp(start, lanes.next));
+        if let Some(from) = truth_from.filter(|f| (lanes.next..=end).contains(&(f + 1))) {
+            self.truth_anew(&mut lanes, archive, from);
         }
-        self.truth_anew(&mut lanes, archive, truth_from);
-        Resting {
-            lanes,
-            recorder,
-            stopped: [false; LANES],
-        }
+        lanes
+            .truth_on(&mut self.engine, end, &go_on)
+            .then_some(Resting {
+                lanes,
+                recorder,
+                stopped: [false; LANES],
+            })
     }
 
-    fn truth_anew(&mut self, lanes: &mut Lanes, archive: &Archive, from: Option<usize>) {
-        if from.is_some_and(|f| f + 1 == lanes.next)
-            && let Some(set) = archive.load(lanes.next - 1)
-            && let Some(lane) = &set.lanes[LaneKind::Truth.index()]
-            && let Err(e) = lanes.restart_truth(&mut self.engine, &lane.members)
-        {
+    /// Truth begins anew from a frame, which was edited.
+    fn truth_anew(&mut self, lanes: &mut Lanes, archive: &Archive, from: usize) {
+        let set = archive.load(from);
+        let lane = set.and_then(|s| s.lanes[LaneKind::Truth.index()].clone());
+        let Some(lane) = lane else { return };
+        let before = std::mem::replace(&mut lanes.next, from + 1);
+        if let Err(e) = lanes.restart_truth(&mut self.engine, &lane.members) {
+            lanes.next = before;
             log::warn!("truth cannot go on from the edited frame: {e}");
         }
     }

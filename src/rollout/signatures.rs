@@ -83,15 +83,11 @@ impl Signature {
 pub struct Sign {
     /// Which.
     pub what: Signature,
-    /// Frame at which it was named.
-    pub since: usize,
     /// The figure now: in the field's units (change, spread, mean), as a factor (fine scales: power over truth's; blow-up:
     /// std over the data's), or as the largest abs(2 D - 1).
     pub value: f64,
     /// Truth's range of it.
     pub truth: (f64, f64),
-    /// How far beyond what names it: 1 at the threshold.
-    pub excess: f64,
 }
 
 /// A range of single frames, as its middle and half-width.
@@ -229,7 +225,7 @@ pub struct Detector {
     std: Window,
     mean: Window,
     newest: Window,
-    named: [Option<usize>; Signature::ALL.len()],
+    named: [bool; Signature::ALL.len()],
 }
 
 impl Detector {
@@ -248,8 +244,8 @@ impl Detector {
         }
     }
 
-    /// Takes frame number `frame`.
-    pub fn push(&mut self, frame: usize, seen: Seen) {
+    /// Takes the next frame.
+    pub fn push(&mut self, seen: Seen) {
         self.change.push(match seen.change {
             // Not a single value changed.
             0.0 => 1e-12f64.ln(),
@@ -263,12 +259,11 @@ impl Detector {
         self.newest.push(seen.std);
         for (i, what) in Signature::ALL.into_iter().enumerate() {
             let excess = self.figure(what).map_or(0.0, |f| f.1);
-            let slot = &mut self.named[i];
-            match slot {
-                None if excess >= 1.0 => *slot = Some(frame),
-                Some(_) if excess < WITHDRAWN => *slot = None,
-                _ => {}
-            }
+            self.named[i] = match self.named[i] {
+                false if excess >= 1.0 => true,
+                true if excess < WITHDRAWN => false,
+                same => same,
+            };
         }
     }
 
@@ -317,7 +312,8 @@ impl Detector {
         })
     }
 
-    /// Distance of each figure from what names it; the test of thresholds reads it.
+    /// Distance of each figure from what names it.
+    #[cfg(test)]
     pub fn excess(&self, what: Signature) -> f64 {
         self.figure(what).map_or(0.0, |f| f.1)
     }
@@ -326,15 +322,10 @@ impl Detector {
     pub fn signs(&self) -> Vec<Sign> {
         let named = Signature::ALL.into_iter().zip(self.named);
         named
-            .filter_map(|(what, since)| {
-                let (value, excess, truth) = self.figure(what)?;
-                Some(Sign {
-                    what,
-                    since: since?,
-                    value,
-                    truth,
-                    excess,
-                })
+            .filter(|(_, named)| *named)
+            .filter_map(|(what, _)| {
+                let (value, _, truth) = self.figure(what)?;
+                Some(Sign { what, value, truth })
             })
             .collect()
     }

@@ -216,17 +216,14 @@ fn a_name_does_not_flutter() {
     let (mut before, mut switches) = (false, 0);
     for frame in 0..400 {
         let wave = 0.12 * (frame as f64 * 0.3).sin() + 0.06 * (frame as f64 * 2.1).cos();
-        detector.push(
-            frame,
-            Seen {
-                change: card.rmse_band[1],
-                mean: 0.0,
-                std: card.std,
-                fine: 0.0,
-                finest: FINE * (1.0 + wave),
-                decided: f64::NAN,
-            },
-        );
+        detector.push(Seen {
+            change: card.rmse_band[1],
+            mean: 0.0,
+            std: card.std,
+            fine: 0.0,
+            finest: FINE * (1.0 + wave),
+            decided: f64::NAN,
+        });
         let now = detector.signs().iter().any(|s| s.what == Signature::Noise);
         switches += usize::from(now != before);
         before = now;

@@ -172,10 +172,23 @@ impl OnDisk {
 
     /// Reads a frame back; `None` where it is not there (or can no longer be read, which the log says).
     pub fn load(&self, index: usize) -> Option<Arc<FrameSet>> {
+        self.read(index, Spill::load)
+    }
+
+    /// The same without its lanes: what made it, quickly.
+    pub fn head(&self, index: usize) -> Option<Arc<FrameSet>> {
+        self.read(index, Spill::head)
+    }
+
+    fn read(
+        &self,
+        index: usize,
+        read: impl FnOnce(&mut Spill, usize) -> io::Result<Option<FrameSet>>,
+    ) -> Option<Arc<FrameSet>> {
         if !self.range().contains(&index) {
             return None;
         }
-        match self.holding(index)?.with(|s| s.load(index)) {
+        match self.holding(index)?.with(|s| read(s, index)) {
             Ok(frame) => frame.map(Arc::new),
             Err(e) => {
                 log::warn!("frame {index} cannot be read back from disk: {e}");
@@ -300,8 +313,16 @@ mod tests {
             let back = disk.load(f.index).unwrap();
             // Everything is in the text, NaN and negative zero too.
             assert_eq!(format!("{back:?}"), format!("{f:?}"));
+            let bare = FrameSet {
+                lanes: Default::default(),
+                ..f.clone()
+            };
+            assert_eq!(
+                format!("{:?}", disk.head(f.index).unwrap()),
+                format!("{bare:?}")
+            );
         }
-        assert!(disk.load(6).is_none() && disk.load(20).is_none());
+        assert!(disk.load(6).is_none() && disk.load(20).is_none() && disk.head(20).is_none());
         // Going back and on.
         disk.truncate(10);
         assert_eq!(disk.range(), 7..10);
@@ -316,6 +337,11 @@ mod tests {
         assert!(disk.range().is_empty());
         disk.push(&made[5]).unwrap();
         assert_eq!(disk.range(), 12..13);
+        // With a head that is longer than usual.
+        let mut many = frame(13, &plain);
+        many.steps = (0..200).map(|i| (i, Arc::clone(&plain))).collect();
+        disk.push(&many).unwrap();
+        assert_eq!(disk.head(13).unwrap().steps.len(), 200);
     }
 
     #[test]

@@ -12,6 +12,12 @@ use super::frame::FrameSet;
 use super::settings::Settings;
 use super::spill_format as format;
 
+/// Bytes in which the head of a frame is looked for first.
+const HEAD: usize = 512;
+
+/// Names that are tried for a file.
+const NAMES: usize = 100;
+
 /// Bytes that all files of a rollout may take together.
 #[derive(Debug)]
 pub struct Budget {
@@ -64,18 +70,7 @@ pub(super) struct Spill {
 
 impl Spill {
     pub(super) fn create(folder: &Path, budget: &Arc<Budget>) -> io::Result<Self> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = folder.join(format!(
-            "eddyscope-frames-{}-{number}.tmp",
-            std::process::id()
-        ));
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&path)?;
+        let (file, path) = new_file(folder)?;
         // Without a name the file goes even if the program is killed.
         #[cfg(unix)]
         let _ = std::fs::remove_file(&path);
@@ -121,6 +116,29 @@ impl Spill {
     }
 
     pub(super) fn load(&mut self, index: usize) -> io::Result<Option<FrameSet>> {
+        let Some(bytes) = self.read(index, usize::MAX)? else {
+            return Ok(None);
+        };
+        whole(format::decode(&bytes, &self.settings))
+    }
+
+    /// A frame without its lanes: little of the file is read.
+    pub(super) fn head(&mut self, index: usize) -> io::Result<Option<FrameSet>> {
+        let Some(bytes) = self.read(index, HEAD)? else {
+            return Ok(None);
+        };
+        match format::decode_head(&bytes, &self.settings) {
+            Some(head) => Ok(Some(head)),
+            // Settings that changed at very many steps take more.
+            None => {
+                let bytes = self.read(index, usize::MAX)?.unwrap_or_default();
+                whole(format::decode_head(&bytes, &self.settings))
+            }
+        }
+    }
+
+    /// The bytes of a frame, `most` at most; `None` where it is not there.
+    fn read(&mut self, index: usize, most: usize) -> io::Result<Option<Vec<u8>>> {
         let Some(at) = index.checked_sub(self.first) else {
             return Ok(None);
         };
@@ -128,12 +146,10 @@ impl Spill {
             return Ok(None);
         };
         let end = self.offsets.get(at + 1).copied().unwrap_or(self.end);
-        let mut bytes = vec![0; end.saturating_sub(begin) as usize];
+        let mut bytes = vec![0; (end.saturating_sub(begin) as usize).min(most)];
         self.file.seek(SeekFrom::Start(begin))?;
         self.file.read_exact(&mut bytes)?;
-        format::decode(&bytes, &self.settings)
-            .map(Some)
-            .ok_or_else(|| io::Error::other("a frame on disk is damaged"))
+        Ok(Some(bytes))
     }
 
     /// Forgets the frames from number `next` on.
@@ -147,6 +163,32 @@ impl Spill {
     }
 }
 
+/// A file that nobody else can open, under a name that nothing had: whatever lies in a folder that others can write to is
+/// neither followed nor emptied.
+fn new_file(folder: &Path) -> io::Result<(File, PathBuf)> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut left = NAMES;
+    loop {
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let process = std::process::id();
+        let path = folder.join(format!("eddyscope-frames-{process}-{number}.tmp"));
+        match options.open(&path) {
+            Ok(file) => return Ok((file, path)),
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && left > 0 => left -= 1,
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+fn whole(frame: Option<FrameSet>) -> io::Result<Option<FrameSet>> {
+    let frame = frame.ok_or_else(|| io::Error::other("a frame on disk is damaged"))?;
+    Ok(Some(frame))
+}
+
 impl Drop for Spill {
     fn drop(&mut self) {
         self.budget.give_back(self.end);
@@ -155,5 +197,39 @@ impl Drop for Spill {
         let _ = std::fs::remove_file(&self.path);
         #[cfg(unix)]
         let _ = &self.path;
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn files_are_new_and_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let (first, path) = new_file(folder.path()).unwrap();
+        let mode = first.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        // Where the next names are taken, by links to a file of somebody's, that file is left alone.
+        let number = |p: &Path| -> u64 {
+            let name = p.file_stem().unwrap().to_string_lossy().into_owned();
+            name.rsplit('-').next().unwrap().parse().unwrap()
+        };
+        let victim = folder.path().join("victim");
+        std::fs::write(&victim, "kept").unwrap();
+        let process = std::process::id();
+        for next in 1..20 {
+            let taken = number(&path) + next;
+            let taken = folder
+                .path()
+                .join(format!("eddyscope-frames-{process}-{taken}.tmp"));
+            std::os::unix::fs::symlink(&victim, taken).unwrap();
+        }
+        let spill = Spill::create(folder.path(), &Budget::new(1 << 20)).unwrap();
+        (&spill.file).write_all(b"frames").unwrap();
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "kept");
+        assert!(!spill.path.exists(), "it has no name any more");
     }
 }

@@ -39,37 +39,18 @@ pub(crate) fn encode(frame: &FrameSet, settings: &mut Vec<Arc<Settings>>, out: &
 /// Reads a frame set; `None` where the bytes are none.
 pub(crate) fn decode(bytes: &[u8], settings: &[Arc<Settings>]) -> Option<FrameSet> {
     let mut r = Reader(bytes);
-    let index = r.u64()? as usize;
-    let time = r.f64()?;
-    let date = r.date()?;
-    let named = |number: u64| settings.get(usize::try_from(number).ok()?).cloned();
-    let made_by = named(r.u64()?)?;
-    let steps = (0..r.u64()?)
-        .map(|_| Some((usize::try_from(r.u64()?).ok()?, named(r.u64()?)?)))
-        .collect::<Option<Vec<_>>>()?;
-    let mut edited = [false; super::settings::LANES];
-    for lane in &mut edited {
-        *lane = r.flag()?;
-    }
-    let generation = r.u64()?;
-    let seconds = r.f64()?;
-    let mut lanes = [const { None }; super::settings::LANES];
-    for lane in &mut lanes {
+    let mut frame = r.head(settings)?;
+    for lane in &mut frame.lanes {
         if r.flag()? {
             *lane = Some(r.lane()?);
         }
     }
-    r.0.is_empty().then_some(FrameSet {
-        index,
-        time,
-        date,
-        lanes,
-        settings: made_by,
-        steps,
-        edited,
-        generation,
-        seconds,
-    })
+    r.0.is_empty().then_some(frame)
+}
+
+/// Reads what stands before the lanes, out of the first bytes of a frame set; `None` where they are too few.
+pub(crate) fn decode_head(bytes: &[u8], settings: &[Arc<Settings>]) -> Option<FrameSet> {
+    Reader(bytes).head(settings)
 }
 
 struct Writer<'a>(&'a mut Vec<u8>);
@@ -183,6 +164,27 @@ impl<'a> Reader<'a> {
         let year = i32::from_le_bytes(self.array()?);
         let [month, day] = self.array()?;
         Some(Some(Date { year, month, day }))
+    }
+
+    /// A frame set without its lanes.
+    fn head(&mut self, settings: &[Arc<Settings>]) -> Option<FrameSet> {
+        let named = |number: u64| settings.get(usize::try_from(number).ok()?).cloned();
+        let mut frame = FrameSet {
+            index: usize::try_from(self.u64()?).ok()?,
+            time: self.f64()?,
+            date: self.date()?,
+            settings: named(self.u64()?)?,
+            ..FrameSet::default()
+        };
+        frame.steps = (0..self.u64()?)
+            .map(|_| Some((usize::try_from(self.u64()?).ok()?, named(self.u64()?)?)))
+            .collect::<Option<_>>()?;
+        for edited in &mut frame.edited {
+            *edited = self.flag()?;
+        }
+        frame.generation = self.u64()?;
+        frame.seconds = self.f64()?;
+        Some(frame)
     }
 
     fn lane(&mut self) -> Option<LaneFrame> {

@@ -18,19 +18,60 @@ use super::world::{Days, World, files_as_recording};
 
 /// The states of the true solver are kept every so many frames, so that going back need not begin at the start.
 const CHECKPOINT_EVERY: usize = 16;
+/// So far back from the newest frame; further back they lie ever wider apart.
+const DENSE: usize = 16 * CHECKPOINT_EVERY;
 
 /// How truth goes on.
 #[derive(Clone)]
 pub(super) enum Truth {
-    /// A state of the solver for each member, and earlier ones by the number of the frame that follows.
+    /// A state of the solver for each member, and earlier ones.
     Solver {
         states: Vec<sim::State>,
-        checkpoints: BTreeMap<usize, Arc<Vec<sim::State>>>,
+        checkpoints: Checkpoints,
     },
     /// The days of a recording, the same for all members.
     Recorded(Days),
     /// A known law: the next frame is a function of the last ones and the seed.
     Process,
+}
+
+/// Earlier states of the solver, by the number of the frame that follows. Twice as far back they lie twice as far apart:
+/// their number grows with the logarithm of the run's length, and going back costs a small part of what was made since.
+#[derive(Clone, Default)]
+pub(super) struct Checkpoints {
+    states: BTreeMap<usize, Arc<Vec<sim::State>>>,
+    /// Where truth began, and began anew: what lies behind cannot be reached from before.
+    begun: Vec<usize>,
+}
+
+impl Checkpoints {
+    /// Truth begins at frame number `next`.
+    fn begin(&mut self, next: usize, states: &[sim::State]) {
+        self.begun.push(next);
+        self.states.insert(next, Arc::new(states.to_vec()));
+    }
+
+    /// Keeps the state before frame number `next`, where it is time.
+    fn note(&mut self, next: usize, states: &[sim::State]) {
+        if !next.is_multiple_of(CHECKPOINT_EVERY) {
+            return;
+        }
+        self.states.insert(next, Arc::new(states.to_vec()));
+        let begun = &self.begun;
+        self.states.retain(|&at, _| {
+            let age = next.saturating_sub(at) / DENSE;
+            let apart = CHECKPOINT_EVERY << age.checked_ilog2().map_or(0, |octave| octave + 1);
+            at.is_multiple_of(apart) || begun.contains(&at)
+        });
+    }
+
+    /// The newest state at or before frame number `next`, with its number; later ones are forgotten.
+    fn back(&mut self, next: usize) -> Option<(usize, Arc<Vec<sim::State>>)> {
+        self.states.retain(|&at, _| at <= next);
+        self.begun.retain(|&at| at <= next);
+        let (&at, states) = self.states.last_key_value()?;
+        Some((at, Arc::clone(states)))
+    }
 }
 
 /// A frame of truth.
@@ -50,7 +91,7 @@ impl Truth {
     pub fn none() -> Self {
         Self::Solver {
             states: Vec::new(),
-            checkpoints: BTreeMap::new(),
+            checkpoints: Checkpoints::default(),
         }
     }
 
@@ -83,7 +124,8 @@ impl Truth {
         let (states, runs) = solver_start(engine, spec, history)?;
         let count = runs.first().map_or(0, Vec::len);
         let frames = by_time(&runs);
-        let checkpoints = BTreeMap::from([(count, Arc::new(states.clone()))]);
+        let mut checkpoints = Checkpoints::default();
+        checkpoints.begin(count, &states);
         Ok((
             Self::Solver {
                 states,
@@ -150,18 +192,28 @@ impl Truth {
                 })
             }
             Self::Solver { states, .. } => {
-                let mut members = Vec::with_capacity(states.len());
-                if let Some(solver) = engine.world.solver() {
-                    for (member, state) in states.iter_mut().enumerate() {
-                        solver.advance_frame(state, spec.seed, member as u32);
-                        members.push(Arc::from(solver.field(state)));
-                    }
-                }
+                advance(states, engine, spec);
+                let solver = engine.world.solver();
+                let members = solver.map_or_else(Vec::new, |solver| {
+                    let field = |state| Arc::from(solver.field(state));
+                    states.iter().map(field).collect()
+                });
                 Ok(TruthFrame {
                     members,
                     recorded: None,
                 })
             }
+        }
+    }
+
+    /// Goes on by a frame that nobody looks at. `false` where there is no state that would have to.
+    pub fn pass(&mut self, engine: &mut Engine, spec: &RolloutSpec) -> bool {
+        match self {
+            Self::Solver { states, .. } => {
+                advance(states, engine, spec);
+                true
+            }
+            Self::Recorded(_) | Self::Process => false,
         }
     }
 
@@ -171,16 +223,8 @@ impl Truth {
             states,
             checkpoints,
         } = self
-            && next.is_multiple_of(CHECKPOINT_EVERY)
         {
-            checkpoints.insert(next, Arc::new(states.clone()));
-            // Of long ago one in sixteen is enough: a long rollout does not grow by them.
-            if let Some(old) = next.checked_sub(64 * CHECKPOINT_EVERY)
-                && old.is_multiple_of(CHECKPOINT_EVERY)
-                && !old.is_multiple_of(16 * CHECKPOINT_EVERY)
-            {
-                checkpoints.remove(&old);
-            }
+            checkpoints.note(next, states);
         }
     }
 
@@ -194,17 +238,21 @@ impl Truth {
         else {
             return;
         };
-        checkpoints.split_off(&(next + 1));
-        let (Some((&from, kept)), Some(solver)) =
-            (checkpoints.iter().next_back(), engine.world.solver())
-        else {
+        let Some((from, kept)) = checkpoints.back(next) else {
             return;
         };
         states.clone_from(kept.as_ref());
         for _ in from..next {
-            for (member, state) in states.iter_mut().enumerate() {
-                solver.advance_frame(state, spec.seed, member as u32);
-            }
+            advance(states, engine, spec);
+        }
+    }
+}
+
+/// Lets the solver make the next frame of every member.
+fn advance(states: &mut [sim::State], engine: &mut Engine, spec: &RolloutSpec) {
+    if let Some(solver) = engine.world.solver() {
+        for (member, state) in states.iter_mut().enumerate() {
+            solver.advance_frame(state, spec.seed, member as u32);
         }
     }
 }
@@ -230,7 +278,7 @@ impl Truth {
         {
             let begun = fields.iter().map(|f| solver.state_from_field(f));
             *states = begun.collect::<Result<Vec<_>>>()?;
-            checkpoints.insert(next, Arc::new(states.clone()));
+            checkpoints.begin(next, states);
         }
         Ok(())
     }
@@ -339,4 +387,32 @@ fn start_members(
         ));
     }
     Ok(start.members)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checkpoints_stay_few_and_no_frame_lies_far_behind_one() {
+        let mut kept = Checkpoints::default();
+        kept.begin(4, &[]);
+        for next in 5..=1_000_000 {
+            kept.note(next, &[]);
+            if next == 1616 {
+                // Where a checkpoint of its own would have been dropped later.
+                kept.begin(next, &[]);
+            }
+        }
+        assert!(kept.states.len() < 150, "{}", kept.states.len());
+        for age in [0, 1, 255, 3000, 100_000, 900_000] {
+            let next = 1_000_000 - age;
+            let (at, _) = kept.clone().back(next).unwrap();
+            assert!(next - at <= 16.max(age / 4), "{age}: {}", next - at);
+        }
+        // What follows a new beginning is never made from before it, and the other way round.
+        assert_eq!(kept.clone().back(1620).unwrap().0, 1616);
+        assert_eq!(kept.back(1615).unwrap().0, 4);
+        assert_eq!(kept.begun, [4]);
+    }
 }

@@ -31,9 +31,14 @@ fn a_killed_writer_leaves_the_old_session_whole() {
             .stdout(std::process::Stdio::null())
             .spawn()
             .unwrap();
+        // In the midst of writing: its own unfinished file lies there, not that of one that was killed before.
+        let own = format!(".{}.part", child.id());
         let began = Instant::now();
-        // In the midst of writing: an unfinished file lies there.
-        while !(path.exists() && files_in(folder.path()).iter().any(|f| f.ends_with(".part"))) {
+        while !(path.exists() && files_in(folder.path()).iter().any(|f| f.ends_with(&own))) {
+            assert!(
+                child.try_wait().unwrap().is_none(),
+                "it writes until killed"
+            );
             assert!(began.elapsed() < Duration::from_secs(60));
         }
         std::thread::sleep(Duration::from_millis(round * 7));

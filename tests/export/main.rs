@@ -4,7 +4,9 @@
 // Helpers outside of a #[test] function may unwrap here too.
 #![allow(clippy::unwrap_used)]
 
+mod damaged;
 mod killed;
+mod on_disk;
 mod replay;
 #[path = "../support/mod.rs"]
 mod support;
@@ -354,66 +356,4 @@ fn without_ffmpeg_it_is_said_what_to_do() {
     std::fs::write(folder.path().join(name), "no program").unwrap();
     let error = Ffmpeg::find_in(&folder.path().as_os_str().to_owned()).unwrap_err();
     assert!(error.cause.contains("cannot be run"), "{error}");
-}
-
-/// Cut anywhere, or with any byte changed, a file gives an error or a recipe, never a panic, and no large allocation.
-#[test]
-fn damaged_files_are_told_as_such() {
-    let folder = tempfile::tempdir().unwrap();
-    let archive = synthetic(5);
-    let files = one_of_each(folder.path(), &archive, &[LaneKind::Guided]);
-    let broken = folder.path().join("broken");
-    for (format, path) in files {
-        let bytes = std::fs::read(&path).unwrap();
-        let path = broken.with_extension(format.ending());
-        if format == Format::Npy {
-            std::fs::write(&path, &bytes).unwrap();
-            assert!(read(&path).is_err(), "an array without its recipe");
-            continue;
-        }
-        let length = bytes.len();
-        let cuts = (0..64)
-            .map(|i| i * i % length)
-            .chain([length / 2, length - 1]);
-        for cut in cuts {
-            std::fs::write(&path, &bytes[..cut]).unwrap();
-            let got = read(&path);
-            if format == Format::Session || cut < 64 {
-                assert!(got.is_err(), "{format:?} cut at {cut}");
-            }
-        }
-        for i in 0..200 {
-            let mut changed = bytes.clone();
-            let at = if i < 100 {
-                i * 7
-            } else {
-                length - 1 - (i - 100) * 5
-            } % length;
-            for byte in changed.iter_mut().skip(at).take(8) {
-                *byte = if i % 2 == 0 { 0xFF } else { !*byte };
-            }
-            std::fs::write(&path, &changed).unwrap();
-            let got = read(&path);
-            if format == Format::Session {
-                assert!(got.is_err(), "a session changed at {at} is told");
-            }
-        }
-    }
-    for (name, bytes) in [
-        ("empty.png", Vec::new()),
-        ("text.eddyscope", b"hello".to_vec()),
-        ("head.eddyscope", b"EDDYSCOPE\r\n\x1a\x01\0\0\0".to_vec()),
-        ("long.webp", b"RIFF\xff\xff\xff\xffWEBPXMP \xff\xff\xff\xff{".to_vec()),
-        ("long.mp4", b"\0\0\0\x10ftypisom\0\0\0\0\0\0\0\x01moov\xff\xff\xff\xff\xff\xff\xff\xff".to_vec()),
-        ("zero.mp4", b"\0\0\0\x08ftyp\0\0\0\x01moov\0\0\0\0\0\0\0\0".to_vec()),
-        ("long.nc", b"CDF\x05\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff".to_vec()),
-        ("loop.gif", [b"GIF89a\x01\0\x01\0\0\0\0".as_slice(), &[0x21, 0xFE]].concat()),
-        ("other.json", b"{\"program\": \"other\"}".to_vec()),
-    ] {
-        let path = folder.path().join(name);
-        std::fs::write(&path, bytes).unwrap();
-        let error = read(&path).unwrap_err();
-        assert!(!error.cause.is_empty() && !error.remedy.is_empty(), "{name}");
-    }
-    assert!(read(folder.path()).is_err() && read(&folder.path().join("none.png")).is_err());
 }

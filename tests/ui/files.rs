@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use eddyscope::export::{Format, Watch, read_recipe};
+use eddyscope::export::{Carried, Format, Reading, Recipe, Watch, read};
 use egui::accesskit::Role;
 
 use super::*;
@@ -53,6 +53,13 @@ fn written(harness: &mut Window<'_>, path: &Path, format: Format) {
     plan.run(&Watch::default()).expect("written");
 }
 
+fn recipe_of(path: &Path) -> Recipe {
+    match read(path).unwrap() {
+        Carried::Recipe(Reading::Whole(recipe)) => *recipe,
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn a_dropped_picture_restores_its_run() {
     let Some((mut harness, commands)) = Setup::new(script(30)).open() else {
@@ -61,7 +68,7 @@ fn a_dropped_picture_restores_its_run() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("frame.png");
     written(&mut harness, &path, Format::Png);
-    let recipe = read_recipe(&path).unwrap();
+    let recipe = recipe_of(&path);
     // The hash of the scripted model is not that of the shipped one: that is said.
     drop_file(&mut harness, &path);
     until(&mut harness, "the window of what was found", |h| {
@@ -89,7 +96,7 @@ fn newer_recipes_and_lost_models_are_said_and_their_settings_offered() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("frame.png");
     written(&mut harness, &path, Format::Png);
-    let mut recipe = serde_json::to_value(read_recipe(&path).unwrap()).unwrap();
+    let mut recipe = serde_json::to_value(recipe_of(&path)).unwrap();
     recipe["settings"]["guidance"]["strength"] = 0.4.into();
     recipe["rollout"]["seed"] = 9.into();
     for (key, value, said) in [

@@ -102,8 +102,6 @@ pub struct Denoising {
     pub traces: [DenoisingTrace; 2],
     /// Evaluations with their fields, in the order in which the solver asked.
     pub stops: Vec<Stop>,
-    /// The finished frames, physical units.
-    pub results: [Arc<[f32]>; 2],
     /// Power by wavenumber of the finished frames, in [`Unit`] squared.
     pub spectra: [Vec<f64>; 2],
     /// Whether the frame of the lane came out as it was kept.
@@ -193,7 +191,6 @@ pub fn denoise(
             engine.normaliser.normalise(frame, &mut normalised);
             reader.spectrum(&reader.written(&normalised))
         }),
-        results: [without.0, with.0],
         traces: [without.1, with.1],
         unit: reader.unit,
         kinds,

@@ -1,9 +1,8 @@
 //! The thread beside the rollout: it has networks of its own, answers the newest question, and never keeps the window
 //! waiting.
 
-use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use crate::closed_form::ClosedForm;
@@ -11,6 +10,7 @@ use crate::device::{self, DeviceRequest};
 use crate::error::{Result, UserError};
 use crate::model::{DEFAULT_MODEL, Model};
 
+use super::super::aside::{self, Inside, Latest};
 use super::super::engine::Engine;
 use super::super::settings::RolloutSpec;
 use super::super::worker::Wake;
@@ -53,199 +53,143 @@ pub enum Answer {
 /// What it is doing.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AsideProgress {
-    /// One line ("denoising again").
+    /// One line ("denoising again"); empty when no answer is to come.
     pub activity: &'static str,
     /// Steps done and their number.
     pub step: (usize, usize),
-    /// Whether there is an answer to come.
-    pub busy: bool,
 }
 
-#[derive(Default)]
+/// Question, answer and progress; what is done for a question is only said while it is the newest.
+#[derive(Clone, Default)]
 struct Slots {
-    job: Option<(u64, Job)>,
+    /// Number of the newest question; that of none after it was dropped.
+    newest: u64,
+    job: Option<Job>,
     answer: Option<(u64, Result<Answer>)>,
     progress: AsideProgress,
+    /// What ended the thread: it is the answer to every further question.
+    ended: Option<UserError>,
 }
 
-struct Shared {
-    slots: Mutex<Slots>,
-    called: Condvar,
-    /// Number of the newest question: what belongs to an older one stops.
-    newest: AtomicU64,
-    quit: AtomicBool,
-    alive: AtomicBool,
-    wake: Wake,
-}
-
-impl Shared {
-    /// A lock is only ever held for a copy, so a poisoned one still holds whole values.
-    fn lock(&self) -> MutexGuard<'_, Slots> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn say(&self, activity: &'static str, step: (usize, usize), busy: bool) {
-        self.lock().progress = AsideProgress {
-            activity,
-            step,
-            busy,
-        };
-        (self.wake)();
-    }
-
-    fn is_wanted(&self, id: u64) -> bool {
-        !self.quit.load(Ordering::Relaxed) && self.newest.load(Ordering::Acquire) == id
+impl Latest for Slots {
+    fn failed(&mut self, error: UserError) {
+        self.answer = Some((self.newest, Err(error.clone())));
+        self.progress = AsideProgress::default();
+        self.ended = Some(error);
     }
 }
 
 /// The window's end. Dropping it ends the thread after the step in progress, without waiting for it.
 pub struct Aside {
-    shared: Arc<Shared>,
+    /// What is sent only wakes the thread: the newest question lies in the slots.
+    thread: aside::Aside<(), Slots>,
 }
 
 impl Aside {
     /// Starts the thread; it opens the model at the first question.
     pub fn spawn(options: AsideOptions, wake: Wake) -> Self {
-        let shared = Arc::new(Shared {
-            slots: Mutex::default(),
-            called: Condvar::new(),
-            newest: AtomicU64::new(0),
-            quit: AtomicBool::new(false),
-            alive: AtomicBool::new(true),
-            wake,
-        });
-        let inside = Arc::clone(&shared);
-        let spawned = std::thread::Builder::new()
-            .name("eddyscope-microscope".into())
-            .spawn(move || run(&inside, &options));
-        if let Err(error) = spawned {
-            log::error!("the microscope's thread could not be started: {error}");
-            shared.alive.store(false, Ordering::Release);
+        let body = move |inside: &Inside<Slots>, calls: &Receiver<()>| {
+            answer_all(inside, calls, &options);
+            Ok(())
+        };
+        Self {
+            thread: aside::Aside::spawn("eddyscope-microscope", Slots::default(), wake, body),
         }
-        Self { shared }
     }
 
     /// Asks; an earlier question that is not yet answered is dropped. Returns its number.
     pub fn ask(&self, job: Job) -> u64 {
-        let id = self.shared.newest.fetch_add(1, Ordering::AcqRel) + 1;
-        let mut slots = self.shared.lock();
-        slots.job = Some((id, job));
-        slots.answer = None;
-        slots.progress = AsideProgress {
-            activity: "waiting",
-            step: (0, 0),
-            busy: true,
-        };
-        drop(slots);
-        self.shared.called.notify_one();
+        let id = self.renew(Some(job));
+        // With many calls waiting, the thread is awake and will see it.
+        self.thread.send(());
         id
     }
 
     /// Drops the question.
     pub fn cancel(&self) {
-        self.shared.newest.fetch_add(1, Ordering::AcqRel);
-        let mut slots = self.shared.lock();
-        slots.job = None;
-        slots.progress = AsideProgress::default();
+        self.renew(None);
+    }
+
+    fn renew(&self, job: Option<Job>) -> u64 {
+        self.thread.change(|s| {
+            s.newest += 1;
+            let asked = job.is_some();
+            let ended = s.ended.clone().filter(|_| asked);
+            s.progress = match asked && ended.is_none() {
+                true => AsideProgress {
+                    activity: "waiting",
+                    step: (0, 0),
+                },
+                false => AsideProgress::default(),
+            };
+            s.answer = ended.map(|error| (s.newest, Err(error)));
+            s.job = job;
+            s.newest
+        })
     }
 
     /// What it is doing.
     pub fn progress(&self) -> AsideProgress {
-        self.shared.lock().progress.clone()
+        self.thread.change(|s| s.progress.clone())
     }
 
     /// The answer to the newest question with its number, once.
     pub fn take(&self) -> Option<(u64, Result<Answer>)> {
-        self.shared.lock().answer.take()
+        self.thread.change(|s| s.answer.take())
     }
 
     /// Whether the thread is alive.
     pub fn is_alive(&self) -> bool {
-        self.shared.alive.load(Ordering::Acquire)
+        self.thread.is_alive()
     }
 }
 
-impl Drop for Aside {
-    fn drop(&mut self) {
-        self.shared.quit.store(true, Ordering::Relaxed);
-        self.shared.called.notify_one();
-    }
-}
-
-/// The thread: a panic in it becomes an answer with a remedy.
-fn run(shared: &Shared, options: &AsideOptions) {
-    let ended = std::panic::catch_unwind(AssertUnwindSafe(|| answer_all(shared, options)));
-    shared.alive.store(false, Ordering::Release);
-    if ended.is_err() {
-        let id = shared.newest.load(Ordering::Acquire);
-        let error = UserError::new(
-            "The computation stopped unexpectedly",
-            "the microscope's thread ended",
-            "close the microscope and open it again; if it happens again, use the CPU (--device cpu)",
-        );
-        let mut slots = shared.lock();
-        slots.answer = Some((id, Err(error)));
-        slots.progress = AsideProgress::default();
-        drop(slots);
-        (shared.wake)();
-    }
-}
-
-fn answer_all(shared: &Shared, options: &AsideOptions) {
+fn answer_all(inside: &Inside<Slots>, calls: &Receiver<()>, options: &AsideOptions) {
     let mut engine = None;
-    while let Some((id, job)) = next(shared) {
-        let answer = answer(shared, options, &mut engine, id, &job);
-        if !shared.is_wanted(id) {
+    while calls.recv().is_ok() {
+        let brushing = inside.with(|s| matches!(s.job, Some(Job::Judge(_))));
+        if brushing {
+            // A brush asks at every move: rest, then answer the newest.
+            std::thread::sleep(REST);
+        }
+        let Some((id, job)) = inside.change(|s| Some((s.newest, s.job.take()?))) else {
             continue;
-        }
-        let mut slots = shared.lock();
-        // Nothing to say where the work was stopped.
-        if let Some(answer) = answer.transpose() {
-            slots.answer = Some((id, answer));
-        }
-        slots.progress = AsideProgress::default();
-        drop(slots);
-        (shared.wake)();
+        };
+        let answer = answer(inside, options, &mut engine, id, &job);
+        inside.update(|s| {
+            if s.newest == id {
+                // Nothing to say where the work was stopped.
+                s.answer = answer.transpose().map(|a| (id, a));
+                s.progress = AsideProgress::default();
+            }
+        });
     }
 }
 
-/// Waits for a question; `None` when the window has gone.
-fn next(shared: &Shared) -> Option<(u64, Job)> {
-    let mut slots = shared.lock();
-    loop {
-        if shared.quit.load(Ordering::Relaxed) {
-            return None;
-        }
-        match &slots.job {
-            None => {
-                slots = shared
-                    .called
-                    .wait(slots)
-                    .unwrap_or_else(PoisonError::into_inner);
+/// Says what is done for a question; `false` where it is no longer the newest: then nothing is said, and the work stops.
+fn say(inside: &Inside<Slots>, id: u64, activity: &'static str, step: (usize, usize)) -> bool {
+    let wanted = !inside.quit() && inside.with(|s| s.newest == id);
+    if wanted {
+        inside.update(|s| {
+            if s.newest == id {
+                s.progress = AsideProgress { activity, step };
             }
-            Some((_, Job::Denoise(_))) => return slots.job.take(),
-            Some((_, Job::Judge(_))) => {
-                // A brush asks at every move: rest, then answer the newest.
-                drop(slots);
-                std::thread::sleep(REST);
-                slots = shared.lock();
-                if slots.job.is_some() {
-                    return slots.job.take();
-                }
-            }
-        }
+        });
     }
+    wanted
 }
 
 fn answer(
-    shared: &Shared,
+    inside: &Inside<Slots>,
     options: &AsideOptions,
     engine: &mut Option<Engine>,
     id: u64,
     job: &Job,
 ) -> Result<Option<Answer>> {
     if engine.is_none() {
-        shared.say("opening the model", (0, 0), true);
+        if !say(inside, id, "opening the model", (0, 0)) {
+            return Ok(None);
+        }
         let model = Model::open(options.model.as_deref().unwrap_or(DEFAULT_MODEL))?;
         let mut opened = Engine::new(&model, device::select(options.device)?)?;
         opened.adopt(&RolloutSpec {
@@ -259,21 +203,80 @@ fn answer(
     };
     match job {
         Job::Denoise(specimen) => {
-            let mut watch = |step| {
-                if shared.is_wanted(id) {
-                    shared.say("denoising again", step, true);
-                    true
-                } else {
-                    false
-                }
-            };
+            let mut watch = |step| say(inside, id, "denoising again", step);
             let done = denoise(engine, Arc::clone(specimen), &mut watch)?;
             Ok(done.map(|d| Answer::Denoising(Arc::new(d))))
         }
         Job::Judge(question) => {
-            shared.say("asking the discriminator", (0, 0), true);
+            if !say(inside, id, "asking the discriminator", (0, 0)) {
+                return Ok(None);
+            }
             let verdict = judge(engine, question)?;
             Ok(Some(Answer::Verdict(Arc::new(verdict))))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn question() -> Job {
+        Job::Judge(Arc::new(Question {
+            original: Vec::new(),
+            edited: Vec::new(),
+            guidance: Default::default(),
+            date: None,
+            seed: 0,
+        }))
+    }
+
+    /// Whatever the thread was about to say when the question was dropped, it does not seem busy afterwards.
+    #[test]
+    fn nothing_is_said_for_a_question_that_was_dropped() {
+        let (saw, seen) = std::sync::mpsc::sync_channel(0);
+        let (go, gone) = std::sync::mpsc::channel();
+        let body = move |inside: &Inside<Slots>, calls: &Receiver<()>| {
+            while calls.recv().is_ok() {
+                let id = inside.with(|s| s.newest);
+                assert!(say(inside, id, "at work", (1, 2)));
+                let _ = saw.send(());
+                let _ = gone.recv();
+                assert!(!say(inside, id, "at work", (2, 2)));
+                let _ = saw.send(());
+            }
+            Ok(())
+        };
+        let wake: Wake = Arc::new(|| {});
+        let desk = Aside {
+            thread: aside::Aside::spawn("test", Slots::default(), wake, body),
+        };
+        desk.ask(question());
+        seen.recv().unwrap();
+        assert_eq!(desk.progress().step, (1, 2));
+        desk.cancel();
+        assert_eq!(desk.progress(), AsideProgress::default());
+        go.send(()).unwrap();
+        seen.recv().unwrap();
+        assert_eq!(desk.progress(), AsideProgress::default());
+        assert!(desk.take().is_none());
+    }
+
+    #[test]
+    fn a_thread_that_ended_answers_with_its_error() {
+        let wake: Wake = Arc::new(|| {});
+        let body = |_: &Inside<Slots>, _: &Receiver<()>| Err(UserError::new("ended", "", ""));
+        let desk = Aside {
+            thread: aside::Aside::spawn("test", Slots::default(), wake, body),
+        };
+        while desk.take().is_none() {
+            std::thread::yield_now();
+        }
+        for _ in 0..2 {
+            let id = desk.ask(question());
+            let (of, answer) = desk.take().unwrap();
+            assert_eq!((of, answer.unwrap_err().headline.as_str()), (id, "ended"));
+            assert_eq!(desk.progress(), AsideProgress::default());
         }
     }
 }
