@@ -3,7 +3,7 @@
 use egui::{Align, Layout, ProgressBar, RichText, Slider, Ui, vec2};
 
 use crate::rollout::microscope::Agreement;
-use crate::rollout::settings::{LaneKind, Solver};
+use crate::rollout::settings::LaneKind;
 
 use super::super::state::State;
 use super::super::theme::{GRID, palette};
@@ -146,7 +146,7 @@ pub fn bar(ui: &mut Ui, state: &mut State) {
                 let heun = result
                     .specimen
                     .settings_at(0)
-                    .is_some_and(|s| s.sampler.solver != Solver::Dpm);
+                    .is_some_and(|s| s.sampler.solver.is_stochastic());
                 let tip = if heun {
                     "Heun asks the networks twice a step: at the noise level where the step begins, and at the one where it ends"
                 } else {

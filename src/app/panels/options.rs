@@ -23,6 +23,16 @@ pub fn sampler(ui: &mut Ui, state: &mut State) {
             "DPM-Solver++(2M): deterministic, one network evaluation a step",
         ),
         (
+            Solver::Dpm3,
+            "dpm3",
+            "DPM-Solver++ of third order: looks at two earlier estimates",
+        ),
+        (
+            Solver::UniPc,
+            "unipc",
+            "Predictor and corrector, as in UniPC: each state is corrected once its own estimate is known, one evaluation a step",
+        ),
+        (
             Solver::Heun,
             "heun",
             "Stochastic Heun of second order, two evaluations a step",
@@ -56,7 +66,7 @@ pub fn sampler(ui: &mut Ui, state: &mut State) {
     ];
     segmented(ui, "Noise levels", &mut s.schedule, &choices);
     let saturation = s.churn_saturation();
-    ui.add_enabled_ui(s.solver != Solver::Dpm, |ui| {
+    ui.add_enabled_ui(s.solver.is_stochastic(), |ui| {
         let tip = "Fresh noise at every step, S_churn. Above steps × (√2 − 1) more changes nothing: the slider ends there.";
         row(ui, "Churn", tip, |ui| {
             s.churn = s.churn.min(saturation);
@@ -67,8 +77,8 @@ pub fn sampler(ui: &mut Ui, state: &mut State) {
             .on_hover_text(tip);
         note(ui, format!("saturates at {saturation:.1} for {} steps", s.steps));
     });
-    if s.solver == Solver::Dpm {
-        note(ui, "dpm is deterministic: churn does nothing in it");
+    if !s.solver.is_stochastic() {
+        note(ui, "this solver is deterministic: churn does nothing in it");
     }
     ui.add_space(GRID);
     let top = ui.cursor().min;
