@@ -132,7 +132,8 @@ fn the_known_figures_are_those_of_truth() {
             world.name()
         );
         for (what, share) in [("acf", share), ("std", std), ("rmse", rmse)] {
-            assert!((0.75..=1.0).contains(&share), "{world:?} {what}: {share}");
+            // Bands hold 90 %; the lags of one run are alike, so that a share of 16 runs may be off by some hundredths.
+            assert!((0.84..=0.96).contains(&share), "{world:?} {what}: {share}");
         }
         assert!(((sums[0] / frames).sqrt() / truth.std - 1.0).abs() < 0.03);
         let skill = mean(&|m| figures[m].dynamics_skill);
