@@ -10,6 +10,7 @@ use crate::diffusion::wavelet_tower::WaveletCalibration;
 use crate::error::{Result, UserError};
 use crate::field::Globe;
 use crate::nn::{EncoderConfig, HistoryTower, UNetConfig, VideoDenoiser};
+use crate::rollout::settings::Solver;
 
 /// Version of the card format.
 pub const CARD_VERSION: u32 = 1;
@@ -48,6 +49,9 @@ pub struct ModelCard {
     /// Measured quality of rollouts; one entry a setting.
     #[serde(default)]
     pub quality: Vec<QualityCard>,
+    /// Samplers from quick to good, measured side by side (`eddyscope sweep --write-card`).
+    #[serde(default, rename = "sampler", skip_serializing_if = "Vec::is_empty")]
+    pub samplers: Vec<SamplerCard>,
 }
 
 /// What the model was made from.
@@ -248,6 +252,42 @@ pub struct RainTruth {
     pub zonal_mean: Vec<f64>,
 }
 
+/// A sampler, and what rollouts with it were like.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SamplerCard {
+    /// Short name ("draft", "fast", "fine").
+    pub name: String,
+    /// Integrator.
+    pub solver: Solver,
+    /// Noise levels.
+    pub steps: usize,
+    /// Members and frames of the rollout that it was measured in.
+    pub members: usize,
+    /// See `members`.
+    pub frames: usize,
+    /// What the rollout was judged by.
+    pub figures: SamplerFigures,
+    /// The score of `eddyscope sweep`; smaller is better.
+    pub score: f64,
+}
+
+/// Errors of a rollout; what the model's world does not have is left out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SamplerFigures {
+    /// Mean absolute error of the autocorrelation, lags 1-10.
+    pub acf_error: Option<f64>,
+    /// Standard deviation divided by the data's.
+    pub std_ratio: Option<f64>,
+    /// Spectrum error.
+    pub spectrum_error: Option<f64>,
+    /// Dynamics skill minus truth's (turbulence).
+    pub skill_difference: Option<f64>,
+    /// Wet share of the area minus truth's (precipitation).
+    pub wet_difference: Option<f64>,
+}
+
 /// Measured quality of a rollout.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -334,6 +374,9 @@ impl ModelCard {
             .any(|a| a.len() != 11)
         {
             return fail("truth.acf, acf_lo and acf_hi must have 11 entries".into());
+        }
+        if let Some(s) = card.samplers.iter().find(|s| !(2..=200).contains(&s.steps)) {
+            return fail(format!("the sampler {} has {} steps", s.name, s.steps));
         }
         for (what, told, trunk) in card.networks() {
             if let Err(e) = trunk.validate() {

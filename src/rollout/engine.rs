@@ -415,6 +415,7 @@ impl Engine {
             units: card.units.clone(),
             shape: (ny, nx),
             frame_interval: self.frame_interval(),
+            samplers: card.samplers.clone(),
             video: self.video.is_some(),
             video_strength: card.video.as_ref().map_or_else(
                 || GuidanceSettings::default().video_strength,

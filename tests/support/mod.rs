@@ -414,6 +414,7 @@ pub fn facts() -> ModelFacts {
         suggested_strength: [1.0, 14.0],
         usable_strength: [1.5, 60.0],
         suggested_why: ["With it dynamics skill is 0.55 (truth 0.56).", ""].map(str::to_owned),
+        samplers: Vec::new(),
         video: true,
         video_strength: 0.25,
         data_std: 3.35,

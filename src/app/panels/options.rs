@@ -11,11 +11,13 @@ use super::super::files::Purpose;
 use super::super::state::State;
 use super::super::theme::{GRID, palette};
 use super::super::widgets::{Icon, icon_button, note, row, segmented};
-use super::{controls, rain_options};
+use super::super::words;
+use super::{controls, quality, rain_options};
 
 /// Steps, solver, churn, start.
 pub fn sampler(ui: &mut Ui, state: &mut State) {
     let mut s = state.prefs.settings.sampler.clone();
+    quality::show(ui, state, &mut s);
     let choices = [
         (
             Solver::Dpm,
@@ -43,7 +45,17 @@ pub fn sampler(ui: &mut Ui, state: &mut State) {
             "The update as printed in the paper: total guidance 1.5 λ",
         ),
     ];
-    segmented(ui, "Solver", &mut s.solver, &choices);
+    let tip = "How a frame is led from noise to a picture";
+    row(ui, "Solver", tip, |ui| {
+        ComboBox::from_id_salt("solver")
+            .selected_text(words::solver(s.solver))
+            .show_ui(ui, |ui| {
+                for (solver, name, about) in choices {
+                    ui.selectable_value(&mut s.solver, solver, name)
+                        .on_hover_text(about);
+                }
+            });
+    });
     row(
         ui,
         "Steps",
