@@ -254,7 +254,7 @@ fn a_loop_ends_with_the_branch_that_it_lies_in() {
     let Some((mut harness, _)) = open(40) else {
         return;
     };
-    branch_at(&mut harness, 12, egui::Key::Num0);
+    branch_at(&mut harness, 12, egui::Key::ArrowDown);
     harness.get_by_label("Branch main").click();
     harness.run_steps(3);
     state(&mut harness).play.set_loop(30, 36);
@@ -270,7 +270,7 @@ fn the_difference_ends_with_the_branch_that_is_compared_with() {
     let Some((mut harness, _)) = open(40) else {
         return;
     };
-    branch_at(&mut harness, 12, egui::Key::Num0);
+    branch_at(&mut harness, 12, egui::Key::ArrowDown);
     let s = state(&mut harness);
     s.compare_with(Some(0));
     harness.run_steps(2);
