@@ -49,7 +49,7 @@ pub fn keyboard(ctx: &egui::Context, state: &mut State) {
 
 impl State {
     /// Whether a window lies over the panels.
-    fn has_window(&self) -> bool {
+    pub(super) fn has_window(&self) -> bool {
         self.help_open
             || self.files.save_open
             || self.files.model_open

@@ -12,6 +12,7 @@
 //! | `stage` | what the middle of the window shows |
 //! | `edit` | stage: the last frames changed by hand |
 //! | `microscope` | stage: one frame's denoising, step by step |
+//! | `answers` | the thread that answers microscope and editor |
 //! | `wall` | the lambda wall: linked rollouts, and the map of what was explored |
 //! | `twin` | what the real world would have done from a frame of the model |
 //! | `tile` | a picture of a stage: field, lines, pointer |
@@ -36,6 +37,7 @@
 //! | `smoke` | the scripted run of continuous integration |
 
 mod actions;
+mod answers;
 pub mod commands;
 mod difference;
 mod edit;
@@ -169,9 +171,11 @@ fn create(
         .storage
         .filter(|_| options.smoke.is_none())
         .and_then(|s| s.get_string(prefs::KEY));
-    let mut prefs = saved
-        .as_deref()
-        .map_or_else(Prefs::default, Prefs::from_json);
+    let (mut prefs, unusable) = match saved.as_deref().map(Prefs::from_json) {
+        Some(Ok(prefs)) => (prefs, None),
+        Some(Err(error)) => (Prefs::default(), Some(error)),
+        None => (Prefs::default(), None),
+    };
     if options.smoke.is_some() {
         // The same picture on every machine.
         prefs.dark = Some(true);
@@ -214,10 +218,13 @@ fn create(
         Some(model) if model != prefs.model_name() => prefs.switch(model),
         _ => {
             prefs.forget_lost_model();
-            saved.is_some()
+            saved.is_some() && unusable.is_none()
         }
     };
     let mut state = State::new(launch, prefs, known, options.open);
+    if let Some(error) = unusable {
+        state.notices.warn(error);
+    }
     state.software = software;
     state.device = device;
     state.lessons_given = options.lessons;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::error::UserError;
 use crate::export::{Carried, Newer, Reading, Recipe, SessionFile, hash, kind_of, read};
 use crate::model::Model;
-use crate::rollout::protocol::{Archive, Command, Scripted};
+use crate::rollout::protocol::{Command, Scripted};
 
 use super::playback::Playback;
 use super::state::State;
@@ -209,7 +209,6 @@ impl State {
             [folder] if folder.is_dir() => {
                 let folder = folder.clone();
                 self.open_folder(&folder.display().to_string());
-                self.remember(&folder);
             }
             [file] => self.read_aside(ctx, file.clone(), false),
             // Several files are a recording.
@@ -323,9 +322,15 @@ impl State {
             What::Recipe(r) => (r.settings, r.rollout),
             What::Newer(n) => (n.settings, n.rollout),
         };
+        let model = self.prefs.model_name().to_owned();
+        if self.end_lesson() && model != self.prefs.model_name() {
+            // The lesson's model stays in use.
+            self.prefs.switch(&model);
+        }
         self.prefs.settings = settings;
         self.prefs.spec.seed = rollout.seed;
         self.prefs.spec.members = rollout.members;
+        self.files.show_start(&self.prefs.spec);
         self.publish();
         self.restart();
         self.notices
@@ -334,27 +339,16 @@ impl State {
 
     /// Model, settings, spec and look of a recipe.
     fn dress_as(&mut self, model: &FoundModel, recipe: &Recipe) {
+        self.end_lesson();
         if model.name != self.prefs.model_name() {
             self.prefs.switch(&model.name);
         }
         self.prefs.settings = recipe.settings.clone();
         self.prefs.spec = recipe.rollout.clone();
         self.restored = true;
-        self.facts = None;
-        self.rows.clear();
-        self.archive = Archive::default();
-        self.series = Default::default();
-        self.progress = Default::default();
-        (self.hover, self.pin) = (None, None);
+        self.forget_model();
         self.member = recipe.member;
         self.view = recipe.view;
-        let path = &self.prefs.spec.start_file;
-        self.files.start_path = path
-            .as_ref()
-            .map(|p| p.display().to_string())
-            .unwrap_or_default();
-        let date = &self.prefs.spec.start_date;
-        self.files.start_date = date.map(|d| d.to_string()).unwrap_or_default();
         if let Some(globe) = &recipe.globe {
             let prefs = &mut self.prefs.globe;
             (prefs.view, prefs.scale) = (globe.view, globe.scale);

@@ -241,6 +241,9 @@ impl State {
             Some((Purpose::Plot, path)) => self.plots.save.path = path.display().to_string(),
             None => {}
         }
+        for error in self.files.poll_failed() {
+            self.notices.warn(error);
+        }
         let Some(written) = self.files.poll_written() else {
             if self.files.is_writing() {
                 // The line at the bottom counts.

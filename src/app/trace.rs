@@ -62,6 +62,17 @@ impl Trace {
         }
     }
 
+    /// Forgets the points from x on.
+    pub fn cut(&mut self, x: f64) {
+        let kept = self.points.partition_point(|p| p[0] < x);
+        if kept < self.points.len() {
+            let points = std::mem::take(self).points;
+            for point in points.into_iter().take(kept) {
+                self.push(point);
+            }
+        }
+    }
+
     /// At most about two points a column of pixels: the smallest and the largest. Costs no more for a long series than for
     /// one of [`BUCKET`] points a column.
     pub fn thinned(&self, columns: usize) -> Vec<[f64; 2]> {
@@ -130,5 +141,14 @@ mod tests {
             "{lo} {hi}"
         );
         assert_eq!(Trace::default().thinned(100), Vec::<[f64; 2]>::new());
+        // Cut, it is as if it had never been longer.
+        let mut shorter = Trace::default();
+        for point in &trace[..50_001] {
+            shorter.push(*point);
+        }
+        trace.cut(50_001.0);
+        assert_eq!(trace[..], shorter[..]);
+        assert_eq!(trace.thinned(230), shorter.thinned(230));
+        assert_eq!(trace.band(), shorter.band());
     }
 }

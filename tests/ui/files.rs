@@ -399,3 +399,46 @@ fn visit(shape: &egui::Shape, look: &mut impl FnMut(&egui::epaint::TextShape)) {
         _ => {}
     }
 }
+
+#[test]
+fn a_folder_that_holds_no_model_is_not_remembered() {
+    let Some((mut harness, _)) = Setup::new(script(20)).open() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    drop_file(&mut harness, folder.path());
+    let s = state(&mut harness);
+    assert_eq!(s.notices.count(), 1);
+    assert!(s.prefs.recent.is_empty());
+}
+
+#[test]
+fn a_file_that_is_restored_ends_the_lesson() {
+    let Some((mut harness, commands)) = Setup::new(script(20)).open() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("frame.png");
+    written(&mut harness, &path, Format::Png);
+    state(&mut harness).set_strength(0.35);
+    key(&mut harness, egui::Key::F2);
+    harness.run_steps(3);
+    harness.get_by_label("Begin: When the picture lies").click();
+    harness.run_steps(3);
+    assert!(state(&mut harness).lessons.tour.is_some());
+    drop_file(&mut harness, &path);
+    until(&mut harness, "the window of what was found", |h| {
+        h.query_by_label("Restore").is_some()
+    });
+    commands.lock().unwrap().clear();
+    harness.get_by_label("Restore").click();
+    harness.run_steps(3);
+    let s = state(&mut harness);
+    assert!(s.lessons.tour.is_none());
+    assert_eq!(s.prefs.settings.guidance.strength, 1.0, "the file's");
+    let heard = commands.lock().unwrap().clone();
+    assert!(
+        matches!(heard.first(), Some(Command::Replay { .. })),
+        "{heard:?}"
+    );
+}

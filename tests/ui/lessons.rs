@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use eddyscope::app::{EddyApp, GpuErrors, Launch, Phase, Prefs, RolloutSource, State, paint};
+use eddyscope::app::{
+    EddyApp, GpuErrors, Launch, Phase, Prefs, RolloutSource, Stage, State, paint,
+};
 use eddyscope::closed_form::{ClosedForm, Way};
 use eddyscope::device::DeviceRequest;
 use eddyscope::rollout::worker::{Worker, WorkerOptions};
@@ -329,4 +331,110 @@ fn presenter_mode_shows_the_lanes_alone_and_hears_the_keys() {
     harness.get_by_label("Lessons");
     // The own theme is back.
     assert_eq!(harness.ctx.theme(), egui::Theme::Light);
+}
+
+#[test]
+fn presenter_mode_shows_the_lanes_and_comes_back_to_the_stage() {
+    let Some((mut harness, _)) = Setup::new(script(30)).open() else {
+        return;
+    };
+    key(&mut harness, egui::Key::X);
+    assert_eq!(state(&mut harness).stage, Stage::Microscope);
+    key(&mut harness, egui::Key::F11);
+    harness.run_steps(2);
+    harness.get_by_label("Guided lane");
+    // Keys mean the lanes.
+    key(&mut harness, egui::Key::ArrowLeft);
+    assert_eq!(state(&mut harness).shown().map(|f| f.index), Some(28));
+    key(&mut harness, egui::Key::F11);
+    let s = state(&mut harness);
+    assert!(!s.presenter.on && s.stage == Stage::Microscope);
+    // Another stage that is asked for takes the whole window.
+    key(&mut harness, egui::Key::F11);
+    key(&mut harness, egui::Key::E);
+    let s = state(&mut harness);
+    assert!(!s.presenter.on && s.stage == Stage::Edit);
+    key(&mut harness, egui::Key::E);
+    key(&mut harness, egui::Key::F11);
+    let s = state(&mut harness);
+    assert!(s.presenter.on && s.stage == Stage::Lanes);
+}
+
+#[test]
+fn windows_and_keys_in_presenter_mode() {
+    let mut setup = Setup::new(script(30));
+    setup.prefs.dark = Some(false);
+    let Some((mut harness, _)) = setup.open() else {
+        return;
+    };
+    key(&mut harness, egui::Key::F11);
+    // Esc closes what is open, then leaves.
+    for open in [egui::Key::F1, egui::Key::F2] {
+        key(&mut harness, open);
+        let s = state(&mut harness);
+        assert!(s.help_open || s.lessons.list_open);
+        harness.run_steps(2);
+        key(&mut harness, egui::Key::Escape);
+        let s = state(&mut harness);
+        assert!(s.presenter.on && !s.help_open && !s.lessons.list_open);
+    }
+    // Letters that are typed do nothing else.
+    harness.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::K);
+    harness.run_steps(3);
+    assert!(state(&mut harness).palette.is_open());
+    key(&mut harness, egui::Key::A);
+    assert!(!state(&mut harness).presenter.plot);
+    key(&mut harness, egui::Key::Escape);
+    assert!(state(&mut harness).presenter.on && !state(&mut harness).palette.is_open());
+    key(&mut harness, egui::Key::A);
+    assert!(state(&mut harness).presenter.plot);
+    // The theme changes here too, and stays.
+    assert_eq!(harness.ctx.theme(), egui::Theme::Dark);
+    key(&mut harness, egui::Key::T);
+    assert_eq!(harness.ctx.theme(), egui::Theme::Light);
+    // What is set can be undone.
+    key(&mut harness, egui::Key::Num0);
+    let undoes = state(&mut harness).undo.undoes();
+    assert_eq!(undoes.as_deref(), Some("λ 1.00 → 0.00"));
+    harness.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::Z);
+    harness.run_steps(2);
+    assert_eq!(state(&mut harness).prefs.settings.guidance.strength, 1.0);
+    key(&mut harness, egui::Key::Escape);
+    assert!(!state(&mut harness).presenter.on);
+    assert_eq!(harness.ctx.theme(), egui::Theme::Light);
+    // A lesson needs its strip.
+    key(&mut harness, egui::Key::F11);
+    key(&mut harness, egui::Key::F2);
+    harness.run_steps(2);
+    click(&mut harness, "Begin: When the picture lies");
+    let s = state(&mut harness);
+    assert!(!s.presenter.on && s.lessons.tour.is_some());
+}
+
+#[test]
+fn another_model_ends_the_lesson() {
+    let mut setup = Setup::new(script(20));
+    setup.prefs.settings.guidance.strength = 0.35;
+    let Some((mut harness, _)) = setup.open() else {
+        return;
+    };
+    key(&mut harness, egui::Key::M);
+    key(&mut harness, egui::Key::F2);
+    harness.run_steps(3);
+    click(&mut harness, "Begin: When the picture lies");
+    let s = state(&mut harness);
+    assert!(s.lessons.tour.is_some() && s.undo.undoes().is_none());
+    // What is the window's own stays.
+    s.prefs.scale = 1.1;
+    s.remember(std::path::Path::new("/tmp/a.nc"));
+    s.open_model("precipitation");
+    harness.run_steps(3);
+    let s = state(&mut harness);
+    assert!(s.lessons.tour.is_none() && s.globe().is_some());
+    assert_eq!((s.prefs.scale, s.prefs.recent.len()), (1.1, 1));
+    s.open_model("vorticity");
+    harness.run_steps(3);
+    let s = state(&mut harness);
+    let guidance = &s.prefs.settings.guidance;
+    assert_eq!((guidance.strength, guidance.history), (0.35, 0));
 }

@@ -5,6 +5,7 @@ use egui::{
     Slider, Stroke, StrokeKind, Ui, vec2,
 };
 
+use super::super::presenter;
 use super::super::state::State;
 use super::super::theme::{self, GRID, palette};
 use super::super::widgets::{number, paint_check};
@@ -338,6 +339,10 @@ pub fn list(ctx: &egui::Context, state: &mut State) {
     }
     state.lessons.list_open &= open;
     if let Some(lesson) = chosen {
+        // A lesson needs its strip.
+        if state.presenter.on {
+            presenter::set(ctx, state, false);
+        }
         state.open_lesson(&lesson);
     }
 }

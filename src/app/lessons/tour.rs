@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::prefs::{Folds, Prefs, Tab};
+use super::super::prefs::{Learner, Prefs};
 use super::super::stage::Stage;
 use super::super::state::State;
 use super::figures::{Condition, Figures};
@@ -48,8 +48,8 @@ pub struct Tour {
     /// Frames of this rollout do not count: a new one was asked for.
     old_epoch: Option<u64>,
     seen: Option<(u64, u64, u64)>,
-    /// The learner's own settings and stage, for afterwards.
-    saved: Box<(Prefs, Stage)>,
+    /// What is the learner's own, for afterwards.
+    own: Box<(Learner, Stage, usize)>,
 }
 
 impl Tour {
@@ -75,29 +75,21 @@ impl Tour {
 impl State {
     /// Begins a lesson, or goes on with it.
     pub fn open_lesson(&mut self, lesson: &Arc<Lesson>) {
-        self.leave_lesson();
+        let model_before = self.prefs.model_name().to_owned();
+        self.end_lesson();
         self.lessons.list_open = false;
-        let saved = Box::new((self.prefs.clone(), self.stage));
         let taken = self.prefs.lessons.get(&lesson.name).copied();
         let step = taken.map_or(0, |t| t.step).min(lesson.steps.len() - 1);
-        let model_before = self.prefs.model_name().to_owned();
-        if lesson.model != model_before {
-            self.prefs.switch(&lesson.model);
-        }
         // Every learner begins alike.
-        self.prefs.settings = Settings::default();
-        self.prefs.spec = RolloutSpec {
+        let spec = RolloutSpec {
             closed_form: lesson.world.clone(),
             ..RolloutSpec::default()
         };
-        self.prefs.folds = Folds {
-            lanes: false,
-            ..Folds::default()
-        };
-        self.prefs.tab = Tab::Time;
-        self.prefs.tips_dismissed = true;
-        self.stage = Stage::default();
-        self.member = 0;
+        let learner = self
+            .prefs
+            .begin_lesson(&lesson.model, Settings::default(), spec);
+        let stage = std::mem::take(&mut self.stage);
+        let member = std::mem::take(&mut self.member);
         for step in lesson.steps.iter().take(step) {
             step.set
                 .apply(&mut self.prefs.settings, &mut self.prefs.spec);
@@ -116,7 +108,7 @@ impl State {
             from: 0,
             old_epoch: None,
             seen: None,
-            saved,
+            own: Box::new((learner, stage, member)),
         });
         // The lesson's settings hold, not the model's suggestion.
         self.restored = true;
@@ -124,21 +116,25 @@ impl State {
         self.begin_step(true);
     }
 
-    /// Leaves the lesson: model, settings and panels are as before it.
+    /// Leaves the lesson: its model and settings make way for the learner's own, and a rollout of those begins.
     pub fn leave_lesson(&mut self) {
-        let Some(tour) = self.lessons.tour.take() else {
-            return;
-        };
         let model = self.prefs.model_name().to_owned();
-        let (mut prefs, stage) = *tour.saved;
-        // What is not the lesson's.
-        prefs.lessons = std::mem::take(&mut self.prefs.lessons);
-        prefs.lessons_folder = self.prefs.lessons_folder.take();
-        prefs.dark = self.prefs.dark;
-        self.prefs = prefs;
-        self.stage = stage;
+        if self.end_lesson() {
+            self.begin_again(&model);
+        }
+    }
+
+    /// Puts back what the lesson took the place of, for whoever begins a rollout of another kind; whether there was one.
+    pub(in crate::app) fn end_lesson(&mut self) -> bool {
+        let Some(tour) = self.lessons.tour.take() else {
+            return false;
+        };
+        let (learner, stage, member) = *tour.own;
+        self.prefs.end_lesson(learner);
+        (self.stage, self.member) = (stage, member);
         self.restored = true;
-        self.begin_again(&model);
+        self.undo.start_from_here();
+        true
     }
 
     /// Starts the rollout of the settings in force, in another worker if the model is another one.
@@ -146,6 +142,7 @@ impl State {
         if self.prefs.model_name() != model_before {
             self.begin_model();
         } else {
+            self.files.show_start(&self.prefs.spec);
             self.publish();
             self.restart();
         }
@@ -153,16 +150,11 @@ impl State {
 
     /// What persists: the learner's own settings also in the middle of a lesson.
     pub fn prefs_to_keep(&self) -> Prefs {
-        match &self.lessons.tour {
-            None => self.prefs.clone(),
-            Some(tour) => {
-                let mut prefs = tour.saved.0.clone();
-                prefs.lessons.clone_from(&self.prefs.lessons);
-                prefs.lessons_folder.clone_from(&self.prefs.lessons_folder);
-                prefs.dark = self.prefs.dark;
-                prefs
-            }
+        let mut prefs = self.prefs.clone();
+        if let Some(tour) = &self.lessons.tour {
+            prefs.end_lesson(tour.own.0.clone());
         }
+        prefs
     }
 
     /// The next step, or the end.
@@ -232,6 +224,7 @@ impl State {
             Some("world") => folds.world = true,
             _ => {}
         }
+        self.undo.start_from_here();
         self.lessons.scroll_to = step.highlight;
         if let Some(tab) = step.set.tab {
             self.prefs.tab = tab;

@@ -44,7 +44,7 @@ pub fn head(ui: &mut Ui, state: &mut State) {
             String::new()
         };
         ui.label(format!("Frame {frame}{members}"));
-        if m.waiting.is_some() {
+        if m.answers.is_waiting() {
             progress(ui, state);
             return;
         }
@@ -69,11 +69,7 @@ pub fn head(ui: &mut Ui, state: &mut State) {
 
 fn progress(ui: &mut Ui, state: &mut State) {
     let m = &mut state.microscope;
-    let Some(progress) = m
-        .aside
-        .as_ref()
-        .map(crate::rollout::microscope::Aside::progress)
-    else {
+    let Some(progress) = m.answers.progress() else {
         return;
     };
     let (done, of) = progress.step;
@@ -90,10 +86,7 @@ fn progress(ui: &mut Ui, state: &mut State) {
         .on_hover_text("Stops after the step in progress")
         .clicked()
     {
-        if let Some(aside) = &m.aside {
-            aside.cancel();
-        }
-        m.waiting = None;
+        m.answers.cancel();
         m.cancelled = m.result.is_none();
     }
 }
