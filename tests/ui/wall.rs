@@ -10,7 +10,7 @@ use eddyscope::app::wall::{Vary, WallLaunch, WallSource};
 use eddyscope::rollout::settings::Settings;
 use eddyscope::rollout::wall::{Stopped, TileFigures, WallCommand, WallFrame, WallPlan, WallState};
 
-type Heard = Arc<Mutex<Vec<WallCommand>>>;
+pub type Heard = Arc<Mutex<Vec<WallCommand>>>;
 
 /// Frames of the scripted worker instead of sampled ones; figures that are best at λ = 1.
 struct ScriptedWall {
@@ -121,23 +121,25 @@ impl WallSource for ScriptedWall {
     }
 }
 
+/// A scripted wall in place of the thread.
+pub fn scripted(globe: bool, heard: &Heard) -> WallLaunch {
+    let heard = Arc::clone(heard);
+    Box::new(move |_| {
+        Box::new(ScriptedWall {
+            heard: Arc::clone(&heard),
+            globe,
+            value: WallState::default(),
+            version: 1,
+        })
+    })
+}
+
 fn open_wall<'a>(mut setup: Setup) -> Option<(Harness<'a, Option<EddyApp>>, Commands, Heard)> {
     setup.prefs.tips_dismissed = true;
     let globe = setup.script.globe;
     let (mut harness, commands) = setup.open()?;
     let heard = Heard::default();
-    let launch: WallLaunch = {
-        let heard = Arc::clone(&heard);
-        Box::new(move |_| {
-            Box::new(ScriptedWall {
-                heard: Arc::clone(&heard),
-                globe,
-                value: WallState::default(),
-                version: 1,
-            })
-        })
-    };
-    state(&mut harness).wall.launch = Some(launch);
+    state(&mut harness).wall.launch = Some(scripted(globe, &heard));
     harness.get_by_label("Stage Wall").click();
     harness.run_steps(4);
     Some((harness, commands, heard))
