@@ -230,12 +230,15 @@ impl Files {
     }
 
     /// Writes `path` on a thread of its own; what comes of it is told by [`Self::poll_written`].
+    ///
+    /// # Errors
+    /// The system refuses a thread.
     pub fn write_aside(
         &mut self,
         ctx: &egui::Context,
         path: PathBuf,
         write: impl FnOnce(&Watch) -> Result<(), UserError> + Send + 'static,
-    ) {
+    ) -> Result<(), UserError> {
         let (sender, result) = channel();
         let (ctx, watch) = (ctx.clone(), Watch::default());
         let inside = watch.clone();
@@ -245,20 +248,19 @@ impl Files {
                 let _ = sender.send(write(&inside));
                 ctx.request_repaint();
             });
-        match spawned {
-            Ok(_) => {
-                self.writing = Some(Writing {
-                    watch,
-                    path,
-                    result,
-                });
-            }
-            Err(e) => self.failed.push(UserError::new(
+        spawned.map_err(|e| {
+            UserError::new(
                 format!("Cannot write {}", path.display()),
                 e,
-                "Close other programs and try again",
-            )),
-        }
+                "Close other programs, and try again",
+            )
+        })?;
+        self.writing = Some(Writing {
+            watch,
+            path,
+            result,
+        });
+        Ok(())
     }
 
     /// What became of the export, once.

@@ -25,10 +25,10 @@
 //! | `paint`, `globe_lines` | from a rectangle to the field shader; lines on the globe |
 //! | `lessons` | guided tours; where named controls lie on the screen |
 //! | `presenter` | the lanes alone, large, for a projector |
-//! | `series`, `trace` | time series beside the archive, drawn in constant time |
+//! | `series`, `followed`, `trace` | time series beside the archive, each frame read once, drawn in constant time |
 //! | `spotlight` | which control to look at, with a ring around it |
 //! | `files`, `saving` | dialogs, typed paths, exports |
-//! | `restoring` | files that are opened: sessions, recipes, starts |
+//! | `restoring`, `opening` | files that are opened: sessions, recipes, starts; reading them |
 //! | `commands` | everything that can be asked by name: keyboard, menus and palette read it |
 //! | `rain_files` | a person's files of precipitation, before they are used |
 //! | `notices` | errors and news |
@@ -42,10 +42,12 @@ pub mod commands;
 mod difference;
 mod edit;
 mod files;
+mod followed;
 mod globe_lines;
 mod lessons;
 mod microscope;
 mod notices;
+mod opening;
 pub mod paint;
 mod panels;
 mod playback;

@@ -71,12 +71,18 @@ pub fn set(ctx: &egui::Context, state: &mut State, on: bool) {
     state.help_open = false;
     state.lessons.list_open = false;
     ctx.send_viewport_cmd(egui::ViewportCommand::Fullscreen(on));
-    if on {
-        ctx.set_theme(egui::ThemePreference::Dark);
-        ctx.set_zoom_factor(ZOOM);
-    } else {
-        actions::apply_theme(ctx, state.prefs.dark);
-        ctx.set_zoom_factor(1.0);
+    match on {
+        true => ctx.set_theme(egui::ThemePreference::Dark),
+        false => actions::apply_theme(ctx, state.prefs.dark),
+    }
+    ctx.set_zoom_factor(zoom(state));
+}
+
+/// Size of everything in the window: the person's own, and larger in this mode.
+pub fn zoom(state: &State) -> f32 {
+    match state.presenter.on {
+        true => ZOOM * state.prefs.scale,
+        false => state.prefs.scale,
     }
 }
 

@@ -94,6 +94,12 @@ impl Trace {
         thinned(&few, columns)
     }
 
+    /// The largest value; `None` without one.
+    pub fn largest(&self) -> Option<f64> {
+        let tops = self.buckets.iter().filter_map(|b| Some(b.extremes?.1[1]));
+        tops.reduce(f64::max)
+    }
+
     /// Where 90 % of the values lie if they are normal; `None` before two.
     pub fn band(&self) -> Option<(f64, f64)> {
         let n = self.count;
@@ -135,6 +141,7 @@ mod tests {
         assert!(few.len() <= 2 * 230, "{}", few.len());
         assert!(few.contains(&[43_210.0, 7.0]) && few.contains(&[87_654.0, -3.0]));
         assert!(few.windows(2).all(|w| w[0][0] <= w[1][0]));
+        assert_eq!(trace.largest(), Some(7.0));
         let (lo, hi) = trace.band().unwrap();
         assert!(
             (lo + 1.163).abs() < 0.01 && (hi - 1.163).abs() < 0.01,

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::field::Globe;
-use crate::model::Model;
 use crate::render::globe::Rows;
 use crate::render::{Look, RainLook, Scale, Tone, View};
 use crate::rollout::protocol::{Archive, Command, GlobeFacts, Progress};
@@ -83,18 +82,6 @@ impl State {
         self.wall.close();
         self.twin.close();
         self.files.show_start(&self.prefs.spec);
-    }
-
-    /// Opens a model folder; one that holds no model is a warning, and the rollout on screen goes on.
-    pub fn open_folder(&mut self, path: &str) {
-        let folder = std::path::Path::new(path);
-        match Model::from_folder(folder) {
-            Ok(_) => {
-                self.open_model(path);
-                self.remember(folder);
-            }
-            Err(error) => self.notices.warn(error),
-        }
     }
 
     /// Starts a new rollout from files: at once in a box; on the globe after a look into them.

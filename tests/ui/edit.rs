@@ -141,8 +141,14 @@ fn a_dropped_drawing_becomes_the_last_frame() {
         };
         let file: egui::DroppedFileHandle = Arc::new(File(path.clone()));
         harness.input_mut().dropped_files.push(file);
+        // It is read on a thread of its own.
+        let began = std::time::Instant::now();
+        while state(&mut harness).stage != Stage::Edit {
+            assert!(began.elapsed() < std::time::Duration::from_secs(60));
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            harness.run_steps(1);
+        }
         harness.run_steps(3);
-        assert_eq!(state(&mut harness).stage, Stage::Edit);
         harness.get_by_label_contains("ring.png, 200 × 120 pixels");
         answered(&mut harness, None);
         harness.get_by_label_contains("As a next frame D finds this implausible");

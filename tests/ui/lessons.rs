@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use eddyscope::app::{
-    EddyApp, GpuErrors, Launch, Phase, Prefs, RolloutSource, Stage, State, paint,
+    EddyApp, GpuErrors, Guess, Launch, Phase, Prefs, RolloutSource, Stage, State, paint,
 };
 use eddyscope::closed_form::{ClosedForm, Way};
 use eddyscope::device::DeviceRequest;
+use eddyscope::rollout::protocol::Command;
 use eddyscope::rollout::worker::{Worker, WorkerOptions};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
@@ -305,6 +306,60 @@ fn the_list_and_a_step() {
     harness.run_steps(3);
     harness.snapshot_options("lesson_step", &window());
     results.extend_harness(&mut harness);
+}
+
+/// A lane that blew up makes no more frames, and a goal that waits for them is never reached: that is said, and the step
+/// can begin again.
+#[test]
+fn a_lesson_whose_lane_blew_up_begins_its_step_again() {
+    let mut script = script(30);
+    script.blow_up = Some(28);
+    let Some((mut harness, commands)) = Setup::new(script).open() else {
+        return;
+    };
+    key(&mut harness, egui::Key::F2);
+    click(&mut harness, "Begin: Why frames flicker");
+    while phase(state(&mut harness)) != Some(Phase::Act) {
+        match phase(state(&mut harness)) {
+            Some(Phase::Ask) => state(&mut harness).lesson_guess(Guess::Choice(0)),
+            _ => state(&mut harness).lesson_next(),
+        }
+        harness.run_steps(2);
+    }
+    let step = state(&mut harness).lessons.tour.as_ref().unwrap().step;
+    let before = state(&mut harness).prefs.settings.clone();
+    harness.get_by_label_contains("The guided lane blew up at frame 28");
+    state(&mut harness).set_strength(1.7);
+    commands.lock().unwrap().clear();
+    click(&mut harness, "Begin the step again");
+    let s = state(&mut harness);
+    assert_eq!(s.lessons.tour.as_ref().unwrap().step, step);
+    assert_eq!(s.prefs.settings, before);
+    assert!(s.blow_ups.iter().all(Option::is_none));
+    let heard = commands.lock().unwrap().clone();
+    assert!(heard.iter().any(|c| matches!(c, Command::Restart(_))));
+    assert!(harness.query_by_label("Begin the step again").is_none());
+}
+
+/// Who has everything larger has it larger still in presenter mode, and back afterwards.
+#[test]
+fn presenter_mode_enlarges_what_is_enlarged() {
+    let mut setup = Setup::new(script(20));
+    setup.prefs.scale = 1.5;
+    let Some((mut harness, _)) = setup.open() else {
+        return;
+    };
+    let zoom = |harness: &Window<'_>| (10.0 * harness.ctx.zoom_factor()).round() / 10.0;
+    assert_eq!(zoom(&harness), 1.5);
+    key(&mut harness, egui::Key::F11);
+    harness.run_steps(2);
+    assert_eq!(zoom(&harness), 2.1);
+    harness.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::Num0);
+    harness.run_steps(3);
+    assert_eq!(zoom(&harness), 1.4);
+    key(&mut harness, egui::Key::Escape);
+    harness.run_steps(2);
+    assert_eq!(zoom(&harness), 1.0);
 }
 
 #[test]

@@ -106,7 +106,12 @@ fn two_branches_side_by_side_and_their_difference() {
     assert!(harness.query_by_label("Difference lane").is_some());
     assert!(harness.query_by_label("main Guided lane").is_some());
     // Equal up to the fork, different from there on.
-    let points = state(&mut harness).tree.difference.points().to_vec();
+    let points = state(&mut harness)
+        .tree
+        .difference
+        .trace()
+        .expect("it was read")
+        .to_vec();
     assert_eq!(points.len(), 24);
     assert!(points[..21].iter().all(|p| p[1] == 0.0) && points[21][1] > 0.0);
     harness.snapshot_options("tree_compare", &window());

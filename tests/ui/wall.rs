@@ -12,7 +12,7 @@ use eddyscope::app::wall::{Vary, WallLaunch, WallSource};
 use eddyscope::rollout::settings::Settings;
 use eddyscope::rollout::wall::{Stopped, TileFigures, WallCommand, WallFrame, WallPlan, WallState};
 
-type Heard = Arc<Mutex<Vec<WallCommand>>>;
+pub type Heard = Arc<Mutex<Vec<WallCommand>>>;
 
 /// Frames of the scripted worker instead of sampled ones; figures that are best at λ = 1.
 struct ScriptedWall {
@@ -128,6 +128,21 @@ fn open_wall<'a>(setup: Setup) -> Option<(Harness<'a, Option<EddyApp>>, Commands
     open_mortal_wall(setup, &Arc::default())
 }
 
+/// A scripted wall in place of the thread; the last one is alive as long as `alive` says so.
+pub fn scripted(heard: &Heard, alive: &Arc<AtomicBool>) -> WallLaunch {
+    let (heard, alive) = (Arc::clone(heard), Arc::clone(alive));
+    Box::new(move |model| {
+        alive.store(true, Ordering::Relaxed);
+        Box::new(ScriptedWall {
+            heard: Arc::clone(&heard),
+            globe: model.as_deref() == Some("precipitation"),
+            value: WallState::default(),
+            version: 1,
+            alive: Arc::clone(&alive),
+        })
+    })
+}
+
 /// As [`open_wall`]; its last thread is alive as long as `alive` says so.
 fn open_mortal_wall<'a>(
     mut setup: Setup,
@@ -136,20 +151,7 @@ fn open_mortal_wall<'a>(
     setup.prefs.tips_dismissed = true;
     let (mut harness, commands) = setup.open()?;
     let heard = Heard::default();
-    let launch: WallLaunch = {
-        let (heard, alive) = (Arc::clone(&heard), Arc::clone(alive));
-        Box::new(move |model| {
-            alive.store(true, Ordering::Relaxed);
-            Box::new(ScriptedWall {
-                heard: Arc::clone(&heard),
-                globe: model.as_deref() == Some("precipitation"),
-                value: WallState::default(),
-                version: 1,
-                alive: Arc::clone(&alive),
-            })
-        })
-    };
-    state(&mut harness).wall.launch = Some(launch);
+    state(&mut harness).wall.launch = Some(scripted(&heard, alive));
     harness.get_by_label("Stage Wall").click();
     harness.run_steps(4);
     Some((harness, commands, heard))

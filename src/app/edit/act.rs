@@ -252,14 +252,10 @@ impl State {
         }
     }
 
-    /// Feeds a drawing as the last frame.
-    pub fn feed(&mut self, path: &Path) {
+    /// Feeds a drawing that was read as the last frame.
+    pub(in crate::app) fn feed_drawing(&mut self, path: &Path, drawing: Drawing) {
         self.open_editor();
         follow(self);
-        let drawing = match Drawing::read(path) {
-            Ok(drawing) => drawing,
-            Err(error) => return self.notices.warn(error),
-        };
         let rain = self.globe().is_some();
         let Some(history) = &mut self.edit.history else {
             return self.notices.warn(UserError::new(

@@ -25,6 +25,7 @@ use crate::rollout::microscope::Verdict;
 
 use super::answers::Answers;
 use super::globe_lines::GlobeLines;
+use super::opening::is_picture;
 use super::state::State;
 use super::theme::{GRID, palette};
 use history::History;
@@ -163,17 +164,12 @@ pub fn keyboard(ctx: &egui::Context, state: &mut State) {
     }
 }
 
-/// Whether files that were dropped are a drawing for this stage.
+/// Whether files that were dropped are a drawing for this stage: a picture that this program saved is its recipe elsewhere.
 pub fn takes(state: &State, files: &[PathBuf]) -> bool {
     let [file] = files else {
         return false;
     };
-    let png = file
-        .extension()
-        .is_some_and(|e| e.eq_ignore_ascii_case("png"));
-    // A picture that this program saved is a recipe, not a drawing, unless it is dropped here.
-    png && !state.archive.frames.is_empty()
-        && (state.stage == super::Stage::Edit || crate::export::read(file).is_err())
+    is_picture(file) && !state.archive.frames.is_empty() && state.stage == super::Stage::Edit
 }
 
 /// The stage.

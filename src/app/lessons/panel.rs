@@ -22,6 +22,7 @@ enum Act {
     Next,
     Back,
     Leave,
+    Again,
     Guess(Guess),
     Slide(f64),
 }
@@ -46,6 +47,7 @@ pub fn strip(ui: &mut Ui, state: &mut State) {
         Some(Act::Next) => state.lesson_next(),
         Some(Act::Back) => state.lesson_back(),
         Some(Act::Leave) => state.leave_lesson(),
+        Some(Act::Again) => state.lesson_again(),
         Some(Act::Guess(guess)) => state.lesson_guess(guess),
         Some(Act::Slide(value)) => {
             if let Some(tour) = &mut state.lessons.tour {
@@ -111,7 +113,17 @@ fn contents(ui: &mut Ui, state: &State) -> Option<Act> {
                         }
                         let now: Vec<String> =
                             step.goals.iter().map(|g| g.now(&tour.figures)).collect();
-                        ui.label(RichText::new(format!("now {}", now.join(", "))).weak());
+                        let now = RichText::new(format!("now {}", now.join(", "))).weak();
+                        ui.add(egui::Label::new(now).wrap());
+                        if let Some((kind, blow_up)) = state.lesson_stopped() {
+                            let text = format!(
+                                "The {} lane blew up at frame {} and makes no more frames: go back in it, or begin the step again.",
+                                kind.label().to_lowercase(),
+                                blow_up.frame
+                            );
+                            let text = RichText::new(text).color(p.alarm);
+                            ui.add(egui::Label::new(text).wrap());
+                        }
                     }
                     Phase::Answer => {
                         if let Some(right) = tour.was_right() {
@@ -145,6 +157,13 @@ fn contents(ui: &mut Ui, state: &State) -> Option<Act> {
         let back = Button::new("Back").min_size(vec2(64.0, 28.0));
         if ui.add_enabled(tour.step > 0, back).clicked() {
             act = Some(Act::Back);
+        }
+        if state.lesson_stopped().is_some() {
+            let again = Button::new("Begin the step again").min_size(vec2(64.0, 28.0));
+            let tip = "A new rollout with the settings that the step begins with";
+            if ui.add(again).on_hover_text(tip).clicked() {
+                act = Some(Act::Again);
+            }
         }
         if tour.phase == Phase::Act {
             let skip = Button::new(RichText::new("Skip").weak()).frame(false);

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::super::prefs::{Learner, Prefs};
 use super::super::stage::Stage;
-use super::super::state::State;
+use super::super::state::{BlowUp, State};
 use super::figures::{Condition, Figures};
 use super::format::{How, Lesson, Step};
-use crate::rollout::settings::{RolloutSpec, Settings};
+use crate::rollout::settings::{LaneKind, RolloutSpec, Settings};
 
 /// Where the learner is in a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,24 +80,13 @@ impl State {
         self.lessons.list_open = false;
         let taken = self.prefs.lessons.get(&lesson.name).copied();
         let step = taken.map_or(0, |t| t.step).min(lesson.steps.len() - 1);
-        // Every learner begins alike.
-        let spec = RolloutSpec {
-            closed_form: lesson.world.clone(),
-            ..RolloutSpec::default()
-        };
+        let settings = Settings::default();
         let learner = self
             .prefs
-            .begin_lesson(&lesson.model, Settings::default(), spec);
+            .begin_lesson(&lesson.model, settings, RolloutSpec::default());
         let stage = std::mem::take(&mut self.stage);
         let member = std::mem::take(&mut self.member);
-        for step in lesson.steps.iter().take(step) {
-            step.set
-                .apply(&mut self.prefs.settings, &mut self.prefs.spec);
-        }
-        if let Some(step) = lesson.steps.get(step) {
-            step.set
-                .apply(&mut self.prefs.settings, &mut self.prefs.spec);
-        }
+        self.set_as_in(lesson, step);
         self.lessons.tour = Some(Tour {
             lesson: Arc::clone(lesson),
             step,
@@ -114,6 +103,41 @@ impl State {
         self.restored = true;
         self.begin_again(&model_before);
         self.begin_step(true);
+    }
+
+    /// Settings as a step finds them, whatever was done before: every learner begins alike.
+    fn set_as_in(&mut self, lesson: &Lesson, step: usize) {
+        self.prefs.settings = Settings::default();
+        self.prefs.spec = RolloutSpec {
+            closed_form: lesson.world.clone(),
+            ..RolloutSpec::default()
+        };
+        for step in lesson.steps.iter().take(step + 1) {
+            step.set
+                .apply(&mut self.prefs.settings, &mut self.prefs.spec);
+        }
+    }
+
+    /// The step from its beginning, with a new rollout and the settings that it begins with.
+    pub fn lesson_again(&mut self) {
+        let Some(tour) = &self.lessons.tour else {
+            return;
+        };
+        let (lesson, step) = (Arc::clone(&tour.lesson), tour.step);
+        self.set_as_in(&lesson, step);
+        self.publish();
+        self.restart();
+        self.begin_step(true);
+    }
+
+    /// The lane whose blow-up keeps the step from going on: it is stopped, and the goal waits for frames.
+    pub fn lesson_stopped(&self) -> Option<(LaneKind, &BlowUp)> {
+        let tour = self.lessons.tour.as_ref()?;
+        if tour.phase != Phase::Act {
+            return None;
+        }
+        let stopped = |kind: LaneKind| Some((kind, self.blow_ups[kind.index()].as_ref()?));
+        LaneKind::ALL.into_iter().find_map(stopped)
     }
 
     /// Leaves the lesson: its model and settings make way for the learner's own, and a rollout of those begins.
