@@ -422,9 +422,10 @@ fn a_folder_that_holds_no_model_is_not_remembered() {
     };
     let folder = tempfile::tempdir().unwrap();
     drop_file(&mut harness, folder.path());
-    let s = state(&mut harness);
-    assert_eq!(s.notices.count(), 1);
-    assert!(s.prefs.recent.is_empty());
+    until(&mut harness, "the warning", |h| {
+        state(h).notices.count() == 1
+    });
+    assert!(state(&mut harness).prefs.recent.is_empty());
 }
 
 #[test]
