@@ -123,7 +123,7 @@ fn a_signature_leads_to_its_plot_and_its_control() {
     let Some((mut harness, _)) = setup.open() else {
         return;
     };
-    harness.get_by_label("flickers, as it must: nothing links its frames");
+    harness.get_by_label("flickers: nothing links its frames");
     let sign = state(&mut harness).archive.diagnostics[LaneKind::Unconditional.index()].signs[0];
     let link = format!(
         "change {:.1}, truth {:.1}–{:.1}",

@@ -197,6 +197,8 @@ fn guesses(ui: &mut Ui, slider: f64, how: &How) -> Option<Act> {
                 ui.spacing_mut().slider_width = 240.0;
                 let response =
                     ui.add(Slider::new(&mut value, range[0]..=range[1]).fixed_decimals(2));
+                ui.ctx()
+                    .accesskit_node_builder(response.id, |n| n.set_label("Your guess"));
                 if response.changed() {
                     act = Some(Act::Slide(value));
                 }
