@@ -4,7 +4,7 @@
 
 needs torch, numpy and safetensors. The program and PyTorch take turns, round after round, with the same number of
 threads; PyTorch runs eager, with channels_last, and with torch.compile (which needs a C++ compiler). Prints the medians, and
-the ratio of each round's times with its quartiles.
+the ratio of each round's times with its quartiles. The last row is a whole training step of the denoiser.
 """
 import argparse
 import json
@@ -139,6 +139,70 @@ class Encoder:
         return logit.detach(), torch.autograd.grad(logit.sum(), x)[0]
 
 
+def training_step(card, weights, batch, side):
+    """A training step of the denoiser as `train denoiser` makes it: batch, loss with the weights of Karras et al. 2022, gradient,
+    clipping, AdamW and a moving average of the weights."""
+    model = Denoiser(card["network"], weights, card["sigma_data"])
+    model.net.w = {k: v.clone().requires_grad_(True) for k, v in model.net.w.items()}
+    parameters = list(model.net.w.values())
+    average = [p.detach().clone() for p in parameters]
+    optimizer = torch.optim.AdamW(parameters, lr=1e-4, betas=(0.9, 0.99), weight_decay=0.01)
+    data = card["sigma_data"]
+    frames = data * torch.randn(64, 1, *side)
+
+    def loss(x, noise, sigma):
+        s = sigma[:, None, None, None]
+        total = s**2 + data**2
+        noised = x + s * noise
+        f = model.net.unet(noised / total**0.5, sigma.log() / 4)
+        denoised = noised * (data**2 / total) + f * (s * data / total**0.5)
+        return ((denoised - x) ** 2 * total / (s * data) ** 2).mean()
+
+    def step(loss):
+        x = frames[torch.randint(64, (batch,))]
+        value = loss(x, torch.randn_like(x), torch.exp(1.3 * torch.randn(batch) - 1))
+        optimizer.zero_grad(set_to_none=True)
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        with torch.no_grad():
+            torch._foreach_lerp_(average, parameters, 1e-3)
+        return value.item()
+
+    return step, loss
+
+
+def time_training(card, weights, ask, a):
+    batch = 16
+    side = ask(f"training {batch}")["shape"]
+    step, loss = training_step(card, weights, batch, side)
+    ways = {"eager": loss}
+    if not a.no_compile:
+        try:
+            compiled = torch.compile(loss)
+            step(compiled)
+            ways["compile"] = compiled
+        except Exception as e:  # noqa: BLE001 - whatever keeps it from compiling is worth telling
+            print(f"  torch.compile: {type(e).__name__}: {str(e).splitlines()[0][:100]}")
+    times = {w: [] for w in ("ours", *ways)}
+    for round_ in range(a.repeats + 2):
+        took = {"ours": ask(f"training {batch}")["seconds"]}
+        for way, f in ways.items():
+            step(f)
+            began = time.perf_counter()
+            step(f)
+            took[way] = time.perf_counter() - began
+        if round_ >= 2:
+            for way, t in took.items():
+                times[way].append(1e3 * t)
+    medians = {w: statistics.median(t) for w, t in times.items()}
+    best = min(ways, key=lambda w: medians[w])
+    q = statistics.quantiles([o / t for o, t in zip(times["ours"], times[best])], n=4)
+    cell = lambda w: f"{medians[w]:8.1f}" if w in medians else f"{'-':>8}"
+    print(f"{'training step, batch 16':24} {'-':>8} {cell('ours')} {cell('eager')} {'-':>8} {cell('compile')}"
+          f"   {q[1]:.2f} ({q[0]:.2f}-{q[2]:.2f})")
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--model", default="models/vorticity")
@@ -223,6 +287,8 @@ def main():
             cell = lambda w: f"{medians[w]:8.2f}" if w in medians else f"{'-':>8}"
             print(f"{name:24} {agree:8.1e} {cell('ours')} {cell('eager')} {cell('channels_last')} {cell('compile')}"
                   f"   {q[1]:.2f} ({q[0]:.2f}-{q[2]:.2f})")
+    if "globe" not in card["data"]:
+        time_training(card["denoiser"], load("denoiser"), ask, a)
     child.stdin.close()
     child.wait()
 

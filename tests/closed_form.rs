@@ -16,7 +16,8 @@ use eddyscope::rollout::diagnostics::LaneStream;
 use eddyscope::rollout::engine::Engine;
 use eddyscope::rollout::headless::{self, HeadlessRun, Job};
 use eddyscope::rollout::lanes::Lanes;
-use eddyscope::rollout::settings::{LaneKind, RolloutSpec, Settings};
+use eddyscope::rollout::sampled::FrameInProgress;
+use eddyscope::rollout::settings::{LaneKind, RolloutSpec, Settings, Solver};
 use eddyscope::study::worlds::wave::travel;
 
 fn engine(name: &str) -> Engine {
@@ -131,7 +132,8 @@ fn the_known_figures_are_those_of_truth() {
             world.name()
         );
         for (what, share) in [("acf", share), ("std", std), ("rmse", rmse)] {
-            assert!((0.75..=1.0).contains(&share), "{world:?} {what}: {share}");
+            // Bands hold 90 %; the lags of one run are alike, so that a share of 16 runs may be off by some hundredths.
+            assert!((0.84..=0.96).contains(&share), "{world:?} {what}: {share}");
         }
         assert!(((sums[0] / frames).sqrt() / truth.std - 1.0).abs() < 0.03);
         let skill = mean(&|m| figures[m].dynamics_skill);
@@ -196,6 +198,49 @@ fn exact_guidance_gives_the_gaussian_process_its_time() {
     let wrong = run(&mut engine, &spec, &wrong, 40);
     println!("wrong acf {:?}", wrong.figures.acf);
     assert!((wrong.figures.acf[1] - 0.5 * truth.acf[1] / 0.9).abs() < 0.06);
+}
+
+/// The strength may be pulled up or down at any step of a frame: what comes out is never far outside of the data.
+#[test]
+fn a_strength_that_jumps_within_a_frame_blows_nothing_up() {
+    let mut engine = engine("gaussian-process");
+    let spec = spec(ClosedForm::GaussianProcess(Default::default()), 4);
+    let truth = engine.card.truth.std;
+    let mut worst = (0.0f64, String::new());
+    for solver in [Solver::Dpm, Solver::Heun] {
+        for count in [10, 18, 30] {
+            let mut settings = steps(count);
+            settings.sampler.solver = solver;
+            let lanes = Lanes::start(&mut engine, &spec, 3).unwrap();
+            for at in 1..count {
+                for (before, after) in [(0.0, 1.0), (0.0, 2.0), (1.0, 0.0), (2.0, 0.5)] {
+                    settings.guidance.strength = before;
+                    let kinds = &[LaneKind::Guided];
+                    let mut frame =
+                        FrameInProgress::begin(&engine, &lanes, kinds, &settings, true).unwrap();
+                    for step in 0..count {
+                        if step == at {
+                            settings.guidance.strength = after;
+                        }
+                        frame.step(&engine, &lanes, &settings).unwrap();
+                    }
+                    assert!(frame.is_done());
+                    for member in &frame.finish(&engine)[0].members {
+                        let n = member.len() as f64;
+                        let mean = member.iter().map(|&v| f64::from(v)).sum::<f64>() / n;
+                        let square = |&v: &f32| (f64::from(v) - mean).powi(2);
+                        let std = (member.iter().map(square).sum::<f64>() / n).sqrt() / truth;
+                        if std > worst.0 {
+                            let what = format!("{solver:?} {count}, {before} to {after} at {at}");
+                            worst = (std, what);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    println!("largest std over truth's: {:.2} ({})", worst.0, worst.1);
+    assert!(worst.0 < 1.5, "{} {}", worst.0, worst.1);
 }
 
 /// Speed of each member's wave over the generated frames, cells a frame along the wave vector, and its amplitude.

@@ -97,6 +97,8 @@ fn bits_do_not_depend_on_threads_or_on_the_company_of_other_members() {
         ("heun", "two-tower", "12"),
         ("as-printed", "two-tower", "12"),
         ("dpm", "encoder", "10"),
+        ("dpm3", "two-tower", "6"),
+        ("unipc", "two-tower", "6"),
     ] {
         let common = [
             "--frames",
@@ -139,6 +141,80 @@ fn bits_do_not_depend_on_threads_or_on_the_company_of_other_members() {
             "{solver} {discriminator}: batch"
         );
     }
+}
+
+/// An ensemble made in parts by processes that run side by side: each member is the one that a single run has.
+#[test]
+fn an_ensemble_can_be_made_in_parts() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = |first: &str, members: &str, out: &str| {
+        let args = ["--frames", "3", "--steps", "6", "--seed", "4", "--json"];
+        let part = ["--first-member", first, "--members", members, "--out", out];
+        ok(&rollout(dir.path(), 1, &[&args[..], &part[..]].concat()));
+        read(dir.path(), out)
+    };
+    let (a, b) = std::thread::scope(|s| {
+        let a = s.spawn(|| run("0", "1", "a.nc"));
+        let b = s.spawn(|| run("1", "2", "b.nc"));
+        (a.join().unwrap(), b.join().unwrap())
+    });
+    let all = run("0", "3", "all.nc");
+    let bits = |v: &[f32]| v.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+    assert_eq!(
+        bits(&all.values),
+        [bits(&a.values), bits(&b.values)].concat()
+    );
+    assert_ne!(
+        bits(a.frame(0, a.frames - 1).unwrap()),
+        bits(b.frame(0, b.frames - 1).unwrap())
+    );
+
+    // Precipitation: the same, one day after the other in one file each.
+    let rain = |first: &str, members: &str, out: &str| {
+        let file = dir.path().join(out);
+        let done = Command::new(env!("CARGO_BIN_EXE_eddyscope"))
+            .args([
+                "rollout",
+                "--model",
+                "precipitation",
+                "--device",
+                "cpu",
+                "--json",
+            ])
+            .args(["--frames", "2", "--steps", "4", "--seed", "4", "--season"])
+            .args(["--first-member", first, "--members", members, "--out"])
+            .arg(&file)
+            .output()
+            .unwrap();
+        ok(&done);
+        read_series(&file, None).unwrap()
+    };
+    let (a, b, all) = (
+        rain("0", "1", "ra.nc"),
+        rain("1", "1", "rb.nc"),
+        rain("0", "2", "r.nc"),
+    );
+    for frame in 0..all.frames {
+        assert_eq!(
+            bits(all.frame(0, frame).unwrap()),
+            bits(a.frame(0, frame).unwrap())
+        );
+        assert_eq!(
+            bits(all.frame(1, frame).unwrap()),
+            bits(b.frame(0, frame).unwrap())
+        );
+    }
+    let last = all.frames - 1;
+    assert_ne!(
+        bits(all.frame(0, last).unwrap()),
+        bits(all.frame(1, last).unwrap())
+    );
+    let huge = rollout(
+        dir.path(),
+        1,
+        &["--first-member", "2000000", "--out", "x.nc"],
+    );
+    assert_eq!(huge.status.code(), Some(2));
 }
 
 #[test]

@@ -172,10 +172,21 @@ paper = "1"
         cells(history.lines().nth(1).unwrap())
     );
     let page = read("steps.md");
+    assert!(page.contains("The paper: 50."), "{page}");
+    // The other sweep has a row of its own that reads 3.
+    let section = |title: &str| {
+        let sections = page.split("\n## ");
+        let mut own = sections.filter(|s| s.to_lowercase().starts_with(title));
+        own.next().unwrap().to_owned()
+    };
+    let marked = |text: &str| text.lines().filter(|l| l.starts_with("| **")).count();
+    let steps = section("steps");
+    assert_eq!(marked(&steps), 1, "{steps}");
     assert!(
-        page.contains("The paper: 50.") && page.contains("| **3** |") != page.contains("| **4** |"),
-        "{page}"
+        steps.contains("| **3** |") != steps.contains("| **4** |"),
+        "{steps}"
     );
+    assert_eq!(marked(&section("history")), 1, "{page}");
     let broken = text.replace("steps=3,4", "steps=many");
     std::fs::write(&file, broken).unwrap();
     study(&[file.to_str().unwrap(), "--out", to]).code(2);

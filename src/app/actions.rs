@@ -5,6 +5,7 @@ use egui::{Key, Modifiers, Stroke, StrokeKind};
 use super::commands;
 use super::edit;
 use super::microscope;
+use super::presenter;
 use super::stage::Stage;
 use super::state::State;
 use super::theme::Palette;
@@ -41,15 +42,15 @@ pub fn keyboard(ctx: &egui::Context, state: &mut State) {
         super::stage::keys(ctx, state);
     }
     commands::keyboard(ctx, state);
-    // The presenter mode has a size of its own.
-    if !state.presenter.on && ctx.zoom_factor() != state.prefs.scale {
-        ctx.set_zoom_factor(state.prefs.scale);
+    let zoom = presenter::zoom(state);
+    if ctx.zoom_factor() != zoom {
+        ctx.set_zoom_factor(zoom);
     }
 }
 
 impl State {
     /// Whether a window lies over the panels.
-    fn has_window(&self) -> bool {
+    pub(super) fn has_window(&self) -> bool {
         self.help_open
             || self.files.save_open
             || self.files.model_open

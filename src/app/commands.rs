@@ -393,18 +393,26 @@ pub fn named(name: &str) -> Option<&'static Command> {
     COMMANDS.iter().find(|c| c.name == name)
 }
 
-/// The keys of a command as they are written ("Ctrl+S"), the first of them where it has several.
+/// A key as it is written ("Ctrl+S", "←").
+pub fn key_text(key: &KeyboardShortcut, ctx: &Context) -> String {
+    match (key.modifiers.is_none(), key.logical_key) {
+        (true, Key::ArrowLeft) => "←".to_owned(),
+        (true, Key::ArrowRight) => "→".to_owned(),
+        (true, Key::ArrowUp) => "↑".to_owned(),
+        (true, Key::ArrowDown) => "↓".to_owned(),
+        (true, Key::OpenBracket) => "[".to_owned(),
+        (true, Key::CloseBracket) => "]".to_owned(),
+        (true, Key::Questionmark) => "?".to_owned(),
+        _ => ctx.format_shortcut(key),
+    }
+}
+
+/// The keys of a command as they are written, the first of them where it has several.
 pub fn written(command: &Command, ctx: &Context) -> String {
     command
         .keys
         .first()
-        .map(|k| match (k.modifiers.is_none(), k.logical_key) {
-            (true, Key::ArrowLeft) => "←".to_owned(),
-            (true, Key::ArrowRight) => "→".to_owned(),
-            (true, Key::ArrowUp) => "↑".to_owned(),
-            (true, Key::ArrowDown) => "↓".to_owned(),
-            _ => ctx.format_shortcut(k),
-        })
+        .map(|k| key_text(k, ctx))
         .unwrap_or_default()
 }
 

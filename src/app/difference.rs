@@ -9,11 +9,13 @@ use crate::rollout::frame::FrameSet;
 use crate::rollout::protocol::Archive;
 use crate::rollout::settings::LaneKind;
 
+use super::followed::Followed;
 use super::state::State;
+use super::trace::Trace;
 use super::words;
 
-/// Frames whose difference is taken in one go: the window does not wait for a long rollout.
-const AT_ONCE: usize = 256;
+/// Values whose difference is taken in one go, over all members: the window does not wait for a long rollout.
+const AT_ONCE: usize = 1 << 21;
 
 /// One of the two pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +38,8 @@ pub struct Difference {
     /// End of the colours as set by a person; `None` = one that holds the rollout so far.
     pub range: Option<f32>,
     shown: Option<Shown>,
-    series: Series,
+    /// Rms difference over all members, over time.
+    series: Followed<(Side, Side, Option<BranchId>)>,
 }
 
 #[derive(Debug)]
@@ -44,18 +47,6 @@ struct Shown {
     of: [Arc<[f32]>; 2],
     values: Arc<[f32]>,
     rms: f64,
-}
-
-#[derive(Debug, Default)]
-struct Series {
-    key: Option<(Side, Side, Option<BranchId>, u64)>,
-    /// The frame that was read last, to see whether the rollout went back.
-    last: Option<Arc<FrameSet>>,
-    /// Number of the next frame to be read.
-    next: usize,
-    /// Time and rms difference over all members; NaN where one of the two is missing.
-    points: Vec<[f64; 2]>,
-    largest: f64,
 }
 
 impl Default for Difference {
@@ -70,7 +61,7 @@ impl Default for Difference {
             b: side(LaneKind::Truth),
             range: None,
             shown: None,
-            series: Series::default(),
+            series: Followed::default(),
         }
     }
 }
@@ -95,15 +86,15 @@ impl Difference {
         self.shown.as_ref().map(|s| (&s.values, s.rms))
     }
 
-    /// Rms difference over time.
-    pub fn points(&self) -> &[[f64; 2]] {
-        &self.series.points
+    /// Rms difference over time; `None` before it was read.
+    pub fn trace(&self) -> Option<&Trace> {
+        self.series.lines.first()
     }
 
     /// End of the colours: as set, or 1, 2 or 5 times a power of ten that holds three times the largest rms so far.
     pub fn limit(&self, data_std: f64) -> f32 {
-        let usual = match self.series.largest {
-            r if r > 0.0 => 3.0 * r,
+        let usual = match self.trace().and_then(Trace::largest) {
+            Some(r) if r > 0.0 => 3.0 * r,
             _ => 3.0 * data_std,
         };
         let decade = 10f64.powf(usual.max(1e-9).log10().floor());
@@ -113,18 +104,19 @@ impl Difference {
     }
 }
 
-/// Root mean square of values; each row of the globe counts by its area.
-fn rms(state: &State, values: &[f32]) -> f64 {
-    let square: Vec<f32> = values.iter().map(|v| v * v).collect();
+/// Root mean square difference of two fields; each row of the globe counts by its area.
+fn rms(state: &State, a: &[f32], b: &[f32]) -> f64 {
+    let squares = a.iter().zip(b).map(|(a, b)| (a - b) * (a - b));
     let mean = match state.grid() {
-        Some(grid) => grid.mean(&square),
-        None => square.iter().map(|v| f64::from(*v)).sum::<f64>() / square.len().max(1) as f64,
+        Some(grid) => grid.mean(&squares.collect::<Vec<f32>>()),
+        None => squares.map(f64::from).sum::<f64>() / a.len().min(b.len()).max(1) as f64,
     };
     mean.max(0.0).sqrt()
 }
 
-fn minus(a: &[f32], b: &[f32]) -> Vec<f32> {
-    a.iter().zip(b).map(|(a, b)| a - b).collect()
+/// Frames that are read in one go where each has so many values.
+fn at_once(values: usize) -> usize {
+    (AT_ONCE / values.max(1)).max(1)
 }
 
 impl State {
@@ -182,14 +174,13 @@ impl State {
             .zip(both.as_ref())
             .is_some_and(|(s, (a, b))| Arc::ptr_eq(&s.of[0], a) && Arc::ptr_eq(&s.of[1], b));
         if !known {
-            let shown = both.filter(|(a, b)| a.len() == b.len()).map(|(a, b)| {
-                let values = minus(&a, &b);
-                Shown {
-                    rms: rms(self, &values),
-                    values: values.into(),
+            let shown = both
+                .filter(|(a, b)| a.len() == b.len())
+                .map(|(a, b)| Shown {
+                    rms: rms(self, &a, &b),
+                    values: a.iter().zip(b.iter()).map(|(a, b)| a - b).collect(),
                     of: [a, b],
-                }
-            });
+                });
             self.tree.difference.shown = shown;
         }
         let mut series = std::mem::take(&mut self.tree.difference.series);
@@ -198,36 +189,18 @@ impl State {
         more
     }
 
-    fn extend(&self, series: &mut Series) -> bool {
+    fn extend(&self, series: &mut Followed<(Side, Side, Option<BranchId>)>) -> bool {
         let d = &self.tree.difference;
-        let key = (d.a, d.b, self.compared(), self.archive.epoch);
-        let kept = series.last.as_ref().is_none_or(|last| {
-            self.frame(last.index).is_none_or(|f| Arc::ptr_eq(f, last)) && last.index <= self.last()
-        });
-        if series.key != Some(key) || !kept {
-            *series = Series {
-                key: Some(key),
-                next: self.first_in_memory(),
-                ..Series::default()
-            };
-        }
+        let unread = series.unread((d.a, d.b, self.compared()), 1, &self.archive);
         let other = self.compared().and_then(|id| self.archive.of(id));
-        let end = self.last() + 1;
-        let stop = end.min(series.next.max(self.first_in_memory()) + AT_ONCE);
-        for index in series.next.max(self.first_in_memory())..stop {
-            let Some(set) = self.frame(index) else { break };
+        let (nx, ny) = self.size();
+        let values = nx * ny * self.spec().members;
+        let now = unread.len().min(at_once(values));
+        for set in &unread[..now] {
             let value = self.rms_of(set, other, d.a, d.b).unwrap_or(f64::NAN);
-            let broken = series.points.last().is_none_or(|p| p[1].is_nan());
-            if value.is_finite() || !broken {
-                series.points.push([set.time, value]);
-            }
-            if value.is_finite() {
-                series.largest = series.largest.max(value);
-            }
-            series.last = Some(Arc::clone(set));
-            series.next = index + 1;
+            series.took(set, std::iter::once(value));
         }
-        series.next < end
+        now < unread.len()
     }
 
     fn rms_of(
@@ -249,7 +222,7 @@ impl State {
         };
         let (a, b) = (of(a)?, of(b)?);
         let squares = a.members.iter().zip(&b.members).map(|(a, b)| {
-            let r = rms(self, &minus(a, b));
+            let r = rms(self, a, b);
             r * r
         });
         let squares: Vec<f64> = squares.collect();
@@ -265,12 +238,27 @@ mod tests {
     fn colours_end_at_a_round_number_that_holds_the_rollout() {
         let mut d = Difference::default();
         assert_eq!(d.limit(3.3), 10.0);
-        d.series.largest = 0.6;
+        let of = |rms: f64| {
+            let mut trace = Trace::default();
+            trace.push([0.0, rms]);
+            trace
+        };
+        d.series.lines = vec![of(0.6)];
         assert_eq!(d.limit(3.3), 2.0);
-        d.series.largest = 0.33;
+        d.series.lines = vec![of(0.33)];
         assert_eq!(d.limit(3.3), 1.0);
         d.range = Some(0.25);
         assert_eq!(d.limit(3.3), 0.25);
+    }
+
+    /// The more members, the fewer frames: the work of one window frame stays the same.
+    #[test]
+    fn the_work_of_one_go_does_not_grow_with_the_members() {
+        for members in [1, 8, 64] {
+            let values = members * 64 * 64;
+            assert!(at_once(values) * values <= AT_ONCE, "{members}");
+        }
+        assert_eq!((at_once(0), at_once(usize::MAX)), (AT_ONCE, 1));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::error::UserError;
 use crate::export::{Format, Watch};
-use crate::rollout::settings::LANES;
+use crate::rollout::settings::{LANES, RolloutSpec};
 
 use super::prefs::Prefs;
 
@@ -96,25 +96,30 @@ pub struct Files {
     pub choice: ExportChoice,
     dialog: Option<(Purpose, Receiver<Option<PathBuf>>)>,
     writing: Option<Writing>,
+    failed: Vec<UserError>,
+}
+
+fn no_dialog(why: impl std::fmt::Display) -> UserError {
+    UserError::new(
+        "The system's file dialog could not be opened",
+        why,
+        "Type the path instead, or drop the file on the window",
+    )
 }
 
 impl Files {
     /// Paths as they were left.
     pub fn new(prefs: &Prefs) -> Self {
-        Self {
-            start_path: prefs
-                .spec
-                .start_file
-                .as_ref()
-                .map(|p| p.display().to_string())
-                .unwrap_or_default(),
-            start_date: prefs
-                .spec
-                .start_date
-                .map(|d| d.to_string())
-                .unwrap_or_default(),
-            ..Self::default()
-        }
+        let mut files = Self::default();
+        files.show_start(&prefs.spec);
+        files
+    }
+
+    /// The typed start is that of a rollout from now on.
+    pub fn show_start(&mut self, spec: &RolloutSpec) {
+        let path = spec.start_file.as_ref().map(|p| p.display().to_string());
+        self.start_path = path.unwrap_or_default();
+        self.start_date = spec.start_date.map_or(String::new(), |d| d.to_string());
     }
 
     /// Whether a dialog is open.
@@ -197,7 +202,7 @@ impl Files {
             .spawn(run);
         match spawned {
             Ok(_) => self.dialog = Some((purpose, receiver)),
-            Err(e) => log::warn!("cannot open a file dialog: {e}"),
+            Err(e) => self.failed.push(no_dialog(e)),
         }
     }
 
@@ -211,21 +216,29 @@ impl Files {
                 path.map(|p| (purpose, p))
             }
             Err(TryRecvError::Empty) => None,
-            // The thread died: the typed path is still there.
             Err(TryRecvError::Disconnected) => {
                 self.dialog = None;
+                self.failed.push(no_dialog("its thread has ended"));
                 None
             }
         }
     }
 
+    /// What went wrong since this was last asked.
+    pub fn poll_failed(&mut self) -> Vec<UserError> {
+        std::mem::take(&mut self.failed)
+    }
+
     /// Writes `path` on a thread of its own; what comes of it is told by [`Self::poll_written`].
+    ///
+    /// # Errors
+    /// The system refuses a thread.
     pub fn write_aside(
         &mut self,
         ctx: &egui::Context,
         path: PathBuf,
         write: impl FnOnce(&Watch) -> Result<(), UserError> + Send + 'static,
-    ) {
+    ) -> Result<(), UserError> {
         let (sender, result) = channel();
         let (ctx, watch) = (ctx.clone(), Watch::default());
         let inside = watch.clone();
@@ -235,16 +248,19 @@ impl Files {
                 let _ = sender.send(write(&inside));
                 ctx.request_repaint();
             });
-        match spawned {
-            Ok(_) => {
-                self.writing = Some(Writing {
-                    watch,
-                    path,
-                    result,
-                });
-            }
-            Err(e) => log::warn!("cannot write: {e}"),
-        }
+        spawned.map_err(|e| {
+            UserError::new(
+                format!("Cannot write {}", path.display()),
+                e,
+                "Close other programs, and try again",
+            )
+        })?;
+        self.writing = Some(Writing {
+            watch,
+            path,
+            result,
+        });
+        Ok(())
     }
 
     /// What became of the export, once.

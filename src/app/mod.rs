@@ -12,6 +12,7 @@
 //! | `stage` | what the middle of the window shows |
 //! | `edit` | stage: the last frames changed by hand |
 //! | `microscope` | stage: one frame's denoising, step by step |
+//! | `answers` | the thread that answers microscope and editor |
 //! | `wall` | the lambda wall: linked rollouts, and the map of what was explored |
 //! | `twin` | what the real world would have done from a frame of the model |
 //! | `tile` | a picture of a stage: field, lines, pointer |
@@ -24,10 +25,10 @@
 //! | `paint`, `globe_lines` | from a rectangle to the field shader; lines on the globe |
 //! | `lessons` | guided tours; where named controls lie on the screen |
 //! | `presenter` | the lanes alone, large, for a projector |
-//! | `series`, `trace` | time series beside the archive, drawn in constant time |
+//! | `series`, `followed`, `trace` | time series beside the archive, each frame read once, drawn in constant time |
 //! | `spotlight` | which control to look at, with a ring around it |
 //! | `files`, `saving` | dialogs, typed paths, exports |
-//! | `restoring` | files that are opened: sessions, recipes, starts |
+//! | `restoring`, `opening` | files that are opened: sessions, recipes, starts; reading them |
 //! | `commands` | everything that can be asked by name: keyboard, menus and palette read it |
 //! | `rain_files` | a person's files of precipitation, before they are used |
 //! | `notices` | errors and news |
@@ -36,14 +37,17 @@
 //! | `smoke` | the scripted run of continuous integration |
 
 mod actions;
+mod answers;
 pub mod commands;
 mod difference;
 mod edit;
 mod files;
+mod followed;
 mod globe_lines;
 mod lessons;
 mod microscope;
 mod notices;
+mod opening;
 pub mod paint;
 mod panels;
 mod playback;
@@ -169,9 +173,11 @@ fn create(
         .storage
         .filter(|_| options.smoke.is_none())
         .and_then(|s| s.get_string(prefs::KEY));
-    let mut prefs = saved
-        .as_deref()
-        .map_or_else(Prefs::default, Prefs::from_json);
+    let (mut prefs, unusable) = match saved.as_deref().map(Prefs::from_json) {
+        Some(Ok(prefs)) => (prefs, None),
+        Some(Err(error)) => (Prefs::default(), Some(error)),
+        None => (Prefs::default(), None),
+    };
     if options.smoke.is_some() {
         // The same picture on every machine.
         prefs.dark = Some(true);
@@ -214,10 +220,13 @@ fn create(
         Some(model) if model != prefs.model_name() => prefs.switch(model),
         _ => {
             prefs.forget_lost_model();
-            saved.is_some()
+            saved.is_some() && unusable.is_none()
         }
     };
     let mut state = State::new(launch, prefs, known, options.open);
+    if let Some(error) = unusable {
+        state.notices.warn(error);
+    }
     state.software = software;
     state.device = device;
     state.lessons_given = options.lessons;

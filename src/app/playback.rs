@@ -160,9 +160,11 @@ impl Playback {
         if let Some((from, to)) = self.looped
             && next > to.min(last)
         {
-            let length = to.min(last).saturating_sub(from) + 1;
-            next = from + (next - from) % length.max(1);
-            self.past = Some(next.min(last));
+            // The rollout may have become shorter than the stretch.
+            let to = to.min(last);
+            let from = from.min(to);
+            next = from + (next - from) % (to - from + 1);
+            self.past = Some(next);
             return (Order::None, true);
         }
         if next >= last && self.looped.is_none() {
@@ -242,6 +244,22 @@ mod tests {
         assert_eq!(play.looped(), Some((4, 5)));
         play.end_loop();
         assert_eq!(play.looped(), None);
+    }
+
+    #[test]
+    fn a_stretch_beyond_the_end_shows_the_last_frame() {
+        let mut play = Playback::default();
+        play.set_loop(10, 14);
+        let _ = play.go_to(3, 40);
+        let _ = play.toggle();
+        let _ = play.go_to(3, 40);
+        play.playing = true;
+        for _ in 0..20 {
+            let (order, more) = play.advance(0.2, 4.0, 5);
+            assert_eq!((order, more), (Order::None, true));
+            assert!(play.shown(0, 5) <= 5);
+        }
+        assert_eq!(play.shown(0, 5), 5);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Result, UserError};
 use crate::model::{DEFAULT_MODEL, Model};
 use crate::render::{ColorMap, GlobeView, Scale, ValueRange};
 use crate::rollout::settings::{RolloutSpec, Settings};
@@ -111,6 +112,19 @@ impl Default for World {
             tab: Tab::Time,
         }
     }
+}
+
+/// What a lesson takes the place of: the learner's model, the settings of the lesson's model, and the panels.
+#[derive(Debug, Clone)]
+pub struct Learner {
+    model: Option<String>,
+    /// Whether the lesson's model was open before.
+    known: bool,
+    settings: Settings,
+    spec: RolloutSpec,
+    tab: Tab,
+    folds: Folds,
+    tips_dismissed: bool,
 }
 
 /// Which sections of the controls are open.
@@ -224,9 +238,12 @@ impl Default for Prefs {
 }
 
 impl Prefs {
-    /// Reads saved state. What cannot be read, or does not hold together, gives the defaults and a line in the log.
-    pub fn from_json(json: &str) -> Self {
-        let read = || -> Result<Self, String> {
+    /// Reads saved state.
+    ///
+    /// # Errors
+    /// What cannot be read, is of another version, or does not hold together.
+    pub fn from_json(json: &str) -> Result<Self> {
+        let read = || -> std::result::Result<Self, String> {
             let prefs: Self = serde_json::from_str(json).map_err(|e| e.to_string())?;
             if prefs.version != VERSION {
                 return Err(format!("version {} instead of {VERSION}", prefs.version));
@@ -249,19 +266,27 @@ impl Prefs {
             }
             Ok(prefs)
         };
-        read().unwrap_or_else(|why| {
-            log::warn!(
-                "saved state of the window is not usable ({why}): starting from the defaults"
-            );
-            Self::default()
+        read().map_err(|why| {
+            UserError::new(
+                "The saved state of the window cannot be used",
+                why,
+                "The window begins with its defaults; what you set from now on is saved again",
+            )
         })
     }
 
     /// Saved form.
-    pub fn to_json(&self) -> Option<String> {
-        serde_json::to_string(self)
-            .inspect_err(|e| log::warn!("cannot save the state of the window: {e}"))
-            .ok()
+    ///
+    /// # Errors
+    /// What cannot be written as text.
+    pub fn to_json(&self) -> Result<String> {
+        serde_json::to_string(self).map_err(|e| {
+            UserError::new(
+                "The state of the window cannot be saved",
+                e,
+                "Your settings hold until the window is closed; save a session to keep them",
+            )
+        })
     }
 
     /// Name or folder of the model in force.
@@ -307,6 +332,50 @@ impl Prefs {
         new
     }
 
+    /// Takes up a lesson's model with settings of its own; what they take the place of.
+    pub(super) fn begin_lesson(
+        &mut self,
+        model: &str,
+        settings: Settings,
+        spec: RolloutSpec,
+    ) -> Learner {
+        let own = self.model.clone();
+        let known = model == self.model_name() || self.switch(model);
+        Learner {
+            model: own,
+            known,
+            settings: std::mem::replace(&mut self.settings, settings),
+            spec: std::mem::replace(&mut self.spec, spec),
+            tab: std::mem::replace(&mut self.tab, Tab::Time),
+            folds: std::mem::replace(
+                &mut self.folds,
+                Folds {
+                    lanes: false,
+                    ..Folds::default()
+                },
+            ),
+            tips_dismissed: std::mem::replace(&mut self.tips_dismissed, true),
+        }
+    }
+
+    /// Ends a lesson: its model and the learner's are as they were left. What else was set meanwhile stays.
+    pub(super) fn end_lesson(&mut self, learner: Learner) {
+        let lesson = self.model_name().to_owned();
+        self.settings = learner.settings;
+        self.spec = learner.spec;
+        self.tab = learner.tab;
+        self.folds = learner.folds;
+        self.tips_dismissed = learner.tips_dismissed;
+        let own = learner.model.as_deref().unwrap_or(DEFAULT_MODEL);
+        if own != lesson {
+            self.switch(own);
+            if !learner.known {
+                self.worlds.remove(&lesson);
+            }
+        }
+        self.model = learner.model;
+    }
+
     /// The colour map in force on the globe.
     pub fn rain_map(&self) -> ColorMap {
         self.color_map
@@ -346,57 +415,4 @@ impl Prefs {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn round_trip() {
-        let mut prefs = Prefs::default();
-        prefs.settings.guidance.strength = 0.35;
-        prefs.color_map = Some(ColorMap::RdBu);
-        let json = prefs.to_json().unwrap_or_default();
-        assert_eq!(Prefs::from_json(&json), prefs);
-    }
-
-    #[test]
-    fn each_model_has_settings_of_its_own() {
-        let mut prefs = Prefs::default();
-        prefs.settings.guidance.strength = 0.35;
-        prefs.smooth = true;
-        assert!(!prefs.switch("precipitation"));
-        assert_eq!(
-            (prefs.settings.guidance.strength, prefs.smooth),
-            (1.0, false)
-        );
-        prefs.color_map = Some(ColorMap::Batlow);
-        assert!(prefs.switch("vorticity"));
-        assert_eq!(
-            (prefs.settings.guidance.strength, prefs.smooth),
-            (0.35, true)
-        );
-        assert_eq!(prefs.color_map, None);
-        assert!(prefs.switch("precipitation"));
-        assert_eq!(prefs.rain_map(), ColorMap::Batlow);
-        let json = prefs.to_json().unwrap_or_default();
-        assert_eq!(Prefs::from_json(&json), prefs);
-    }
-
-    #[test]
-    fn unreadable_or_impossible_state_gives_the_defaults() {
-        let old = Prefs {
-            version: 0,
-            ..Prefs::default()
-        };
-        let mut bad = Prefs::default();
-        bad.settings.guidance.strength = -3.0;
-        for json in [
-            "".to_owned(),
-            "{}".to_owned(),
-            "nonsense".to_owned(),
-            old.to_json().unwrap_or_default(),
-            bad.to_json().unwrap_or_default(),
-        ] {
-            assert_eq!(Prefs::from_json(&json), Prefs::default(), "{json}");
-        }
-    }
-}
+mod tests;

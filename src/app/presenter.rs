@@ -1,5 +1,5 @@
-//! Presenter mode: the lanes alone on black, large, with λ and how alike neighbouring frames are; for a projector and the
-//! back row. Every key works as usual.
+//! Presenter mode: the lanes alone on black (on white in the light theme), large, with λ and how alike neighbouring frames
+//! are; for a projector and the back row. Every key works as usual.
 
 use egui::{
     Align2, Color32, CornerRadius, FontFamily, FontId, Key, Modifiers, Rect, RichText, Ui,
@@ -11,14 +11,15 @@ use crate::rollout::settings::LaneKind;
 use super::actions;
 use super::panels::{lane, viewport};
 use super::plots;
+use super::stage::Stage;
 use super::state::State;
-use super::theme::{GRID, Palette, small};
+use super::theme::{GRID, palette, small};
 use super::widgets::number;
 
 /// How much larger everything is.
 pub const ZOOM: f32 = 1.4;
 /// Height of the line of figures, points.
-const FOOT: f32 = 64.0;
+pub const FOOT: f32 = 64.0;
 const KEYS: &str =
     "Space play   [ ] λ down, up   0 1 λ off, on   M history   A plot   F11 or Esc leave";
 
@@ -27,6 +28,8 @@ const KEYS: &str =
 pub struct Presenter {
     /// Whether it is on.
     pub on: bool,
+    /// The stage that is shown again when it is left.
+    stage: Stage,
     /// Whether the autocorrelation is shown beside the lanes.
     pub plot: bool,
 }
@@ -38,34 +41,59 @@ pub fn keyboard(ctx: &egui::Context, state: &mut State) {
     let switched =
         pressed(Modifiers::NONE, Key::F11) || (!typing && pressed(Modifiers::SHIFT, Key::P));
     let on = state.presenter.on;
-    let left = on && !egui::Popup::is_any_open(ctx) && pressed(Modifiers::NONE, Key::Escape);
+    // An open list or window closes first.
+    let free = on && !typing && !state.has_window() && !egui::Popup::is_any_open(ctx);
+    let left = free && pressed(Modifiers::NONE, Key::Escape);
     if switched || left {
         set(ctx, state, !on);
-    } else if on && pressed(Modifiers::NONE, Key::A) {
+    } else if on && !typing && pressed(Modifiers::NONE, Key::A) {
         state.presenter.plot = !state.presenter.plot;
+    }
+}
+
+/// Leaves the mode where another stage was asked for: it needs the whole window.
+pub fn give_way(ctx: &egui::Context, state: &mut State) {
+    if state.presenter.on && state.stage != Stage::Lanes {
+        state.presenter.stage = state.stage;
+        set(ctx, state, false);
     }
 }
 
 /// Begins or leaves the mode.
 pub fn set(ctx: &egui::Context, state: &mut State, on: bool) {
+    // Keys mean what the screen shows: the lanes.
+    match (state.presenter.on, on) {
+        (false, true) => state.presenter.stage = std::mem::take(&mut state.stage),
+        (true, false) => state.stage = std::mem::take(&mut state.presenter.stage),
+        _ => {}
+    }
     state.presenter.on = on;
     state.help_open = false;
     state.lessons.list_open = false;
     ctx.send_viewport_cmd(egui::ViewportCommand::Fullscreen(on));
-    if on {
-        ctx.set_theme(egui::ThemePreference::Dark);
-        ctx.set_zoom_factor(ZOOM);
-    } else {
-        actions::apply_theme(ctx, state.prefs.dark);
-        ctx.set_zoom_factor(1.0);
+    match on {
+        true => ctx.set_theme(egui::ThemePreference::Dark),
+        false => actions::apply_theme(ctx, state.prefs.dark),
+    }
+    ctx.set_zoom_factor(zoom(state));
+}
+
+/// Size of everything in the window: the person's own, and larger in this mode.
+pub fn zoom(state: &State) -> f32 {
+    match state.presenter.on {
+        true => ZOOM * state.prefs.scale,
+        false => state.prefs.scale,
     }
 }
 
 /// The whole window.
 pub fn show(ui: &mut Ui, state: &mut State) {
     let whole = ui.max_rect();
-    ui.painter()
-        .rect_filled(whole, CornerRadius::ZERO, Color32::BLACK);
+    let wall = match ui.visuals().dark_mode {
+        true => Color32::BLACK,
+        false => Color32::WHITE,
+    };
+    ui.painter().rect_filled(whole, CornerRadius::ZERO, wall);
     state.hover = None;
     let foot = Rect::from_min_max(pos2(whole.left(), whole.bottom() - FOOT), whole.max);
     let mut room = Rect::from_min_max(whole.min, pos2(whole.right(), foot.top()));
@@ -89,7 +117,7 @@ pub fn show(ui: &mut Ui, state: &mut State) {
 fn lanes(ui: &mut Ui, state: &mut State, room: Rect) {
     let kinds = state.lanes();
     if state.archive.frames.is_empty() || kinds.is_empty() {
-        let p = Palette::of(egui::Theme::Dark);
+        let p = palette(ui);
         let text = state.progress.activity.clone();
         ui.painter().text(
             room.center(),
@@ -126,7 +154,7 @@ fn large(size: f32) -> FontId {
 
 /// λ, m, and the lag-1 correlation of each lane.
 fn figures(ui: &mut Ui, state: &State, rect: Rect) {
-    let p = Palette::of(egui::Theme::Dark);
+    let p = palette(ui);
     let painter = ui.painter_at(rect.expand(4.0));
     let g = &state.prefs.settings.guidance;
     let base = rect.top() + 18.0;

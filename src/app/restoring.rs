@@ -1,80 +1,26 @@
 //! Files that are opened: a session goes on, a recipe is followed again, a start is started from.
 //!
-//! Reading happens on a thread of its own. What is found is shown before anything is done with it, so that the rollout on
-//! screen is not lost by a file that was dropped by mistake.
+//! What is found ([`super::opening`]) is shown before anything is done with it, so that the rollout on screen is not lost
+//! by a file that was dropped by mistake.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
 use serde_json::{Value, json};
 
 use crate::error::UserError;
-use crate::export::{Carried, Newer, Reading, Recipe, SessionFile, hash, kind_of, read};
-use crate::model::Model;
-use crate::rollout::protocol::{Archive, Command, Scripted};
+use crate::export::{Recipe, SessionFile, hash, kind_of};
+use crate::render::ValueRange;
+use crate::rollout::protocol::{Command, Scripted};
 
+use super::opening::{Found, FoundModel, Opening, Read, Wanted, What, can_start};
 use super::playback::Playback;
 use super::state::State;
-
-/// Endings of files that can be started from if they carry no recipe.
-const STARTS: [&str; 5] = ["nc", "nc4", "cdf", "netcdf", "npy"];
-
-/// What was found in a file.
-#[derive(Debug, Clone)]
-pub struct Found {
-    /// The file.
-    pub path: PathBuf,
-    /// What it holds.
-    pub what: What,
-    /// The model that it was made with, if it is there.
-    pub model: Option<FoundModel>,
-    /// What a person should know before it is used.
-    pub notes: Vec<String>,
-}
-
-/// The model of a file, as it is here.
-#[derive(Debug, Clone)]
-pub struct FoundModel {
-    /// Name or folder to open it by.
-    pub name: String,
-    /// Whether its weights are those that the file was made with.
-    pub same: bool,
-}
-
-/// What a file holds.
-#[derive(Debug, Clone)]
-pub enum What {
-    /// A rollout with its frames.
-    Session(Box<SessionFile>),
-    /// How a rollout was made.
-    Recipe(Box<Recipe>),
-    /// A recipe of a newer format.
-    Newer(Box<Newer>),
-}
-
-impl What {
-    /// Name of the model.
-    pub fn model(&self) -> &str {
-        match self {
-            Self::Session(s) => &s.recipe.model,
-            Self::Recipe(r) => &r.model,
-            Self::Newer(n) => &n.model,
-        }
-    }
-}
-
-enum Read {
-    Found(Box<Found>),
-    /// No recipe in it, but frames to start from.
-    Start(PathBuf),
-    Failed(UserError),
-}
 
 /// Files being opened.
 #[derive(Debug, Default)]
 pub struct Restoring {
-    reading: Option<Receiver<Read>>,
+    reading: Option<Opening>,
     /// What waits for a person's yes.
     pub found: Option<Found>,
     /// A start that waits for the model.
@@ -85,16 +31,15 @@ pub struct Restoring {
     awaited: Option<(usize, Option<String>)>,
 }
 
-impl std::fmt::Debug for Read {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Read")
-    }
-}
-
 impl Restoring {
-    /// Whether a file is being read.
-    pub fn is_reading(&self) -> bool {
-        self.reading.is_some()
+    /// The file being read.
+    pub fn reading(&self) -> Option<&Opening> {
+        self.reading.as_ref()
+    }
+
+    /// Reads it no longer.
+    pub fn stop_reading(&mut self) {
+        self.reading = None;
     }
 
     /// Another rollout begins: nothing is waited for.
@@ -103,115 +48,16 @@ impl Restoring {
     }
 }
 
-/// Whether a file can be a start for a rollout.
-pub fn can_start(path: &Path) -> bool {
-    let ending = path.extension().unwrap_or_default().to_string_lossy();
-    STARTS.contains(&ending.to_ascii_lowercase().as_str())
-}
-
-fn read_file(path: PathBuf) -> Read {
-    let carried = match read(&path) {
-        Ok(carried) => carried,
-        Err(_) if can_start(&path) => return Read::Start(path),
-        Err(error) => return Read::Failed(error),
-    };
-    let what = match carried {
-        Carried::Session(session) => What::Session(session),
-        Carried::Recipe(Reading::Whole(recipe)) => What::Recipe(recipe),
-        Carried::Recipe(Reading::Newer(newer)) => What::Newer(newer),
-    };
-    let model = find_model(&what);
-    let notes = notes(&what, model.as_ref());
-    Read::Found(Box::new(Found {
-        path,
-        what,
-        model,
-        notes,
-    }))
-}
-
-/// The model of a file: a shipped one by its name, or the folder that the recipe names.
-fn find_model(what: &What) -> Option<FoundModel> {
-    let recipe = match what {
-        What::Session(s) => Some(&s.recipe),
-        What::Recipe(r) => Some(&**r),
-        What::Newer(_) => None,
-    };
-    let folder = recipe.and_then(|r| r.model_folder.as_ref());
-    let name = match folder {
-        Some(folder) => folder.display().to_string(),
-        None => what.model().to_owned(),
-    };
-    let model = Model::open(&name).ok()?;
-    Some(FoundModel {
-        name,
-        same: recipe.is_none_or(|r| r.model_hash == model.hash()),
-    })
-}
-
-fn notes(what: &What, model: Option<&FoundModel>) -> Vec<String> {
-    let mut notes = Vec::new();
-    match model {
-        None => notes.push(format!(
-            "The model {} is not here: its settings can be used with the present one.",
-            what.model()
-        )),
-        Some(model) if !model.same => notes.push(format!(
-            "The model {} has other weights here than when the file was made: the frames will differ.",
-            what.model()
-        )),
-        Some(_) => {}
-    }
-    let recipe = match what {
-        What::Newer(newer) => {
-            notes.push(format!(
-                "It was written by eddyscope {}, and its recipe is of a newer kind ({}). What of its settings is understood \
-                 can be used; the frames cannot be made again.",
-                newer.version, newer.format
-            ));
-            return notes;
-        }
-        What::Session(s) => &s.recipe,
-        What::Recipe(r) => r,
-    };
-    let follows = matches!(what, What::Recipe(_));
-    let start = recipe.rollout.start_file.as_ref();
-    if let Some(start) = start.filter(|s| follows && !s.exists()) {
-        notes.push(format!(
-            "It began from the file {}, which is not there: another start will be used.",
-            start.display()
-        ));
-    }
-    if follows && recipe.incomplete {
-        notes.push(
-            "Its first frames were no longer kept: how they were made is a guess.".to_owned(),
-        );
-    }
-    if let Some(edited) = recipe.edited.filter(|_| follows) {
-        notes.push(format!(
-            "Its frames were edited by hand at frame {edited}: they are made again up to the one before. A session file \
-             keeps edited frames."
-        ));
-    }
-    if follows && recipe.format < 2 && recipe.frame > 4 {
-        notes.push(
-            "It is of an older kind that knows only the last settings: all frames will be made with them.".to_owned(),
-        );
-    }
-    notes
-}
-
 impl State {
-    /// Opens files of any kind: a model folder, a session, anything that carries a recipe, a start.
+    /// Opens files of any kind: a model folder, a session, anything that carries a recipe, a start, a drawing.
     pub fn open_files(&mut self, ctx: &egui::Context, paths: Vec<PathBuf>) {
         match paths.as_slice() {
             [] => {}
             [folder] if folder.is_dir() => {
                 let folder = folder.clone();
-                self.open_folder(&folder.display().to_string());
-                self.remember(&folder);
+                self.open_folder(&folder);
             }
-            [file] => self.read_aside(ctx, file.clone(), false),
+            [file] => self.open_file(file.clone(), false),
             // Several files are a recording.
             _ => self.start_from(ctx, paths),
         }
@@ -221,45 +67,43 @@ impl State {
     pub fn open_argument(&mut self, ctx: &egui::Context, path: PathBuf) {
         match path.is_dir() {
             true => self.open_files(ctx, vec![path]),
-            false => self.read_aside(ctx, path, true),
+            false => self.open_file(path, true),
         }
     }
 
-    fn read_aside(&mut self, ctx: &egui::Context, path: PathBuf, at_once: bool) {
-        let (sender, receiver) = channel();
-        let ctx = ctx.clone();
-        let run = move || {
-            let _ = sender.send(read_file(path));
-            ctx.request_repaint();
-        };
-        let thread = std::thread::Builder::new().name("open-file".into());
-        match thread.spawn(run) {
-            Ok(_) => {
-                self.restoring.reading = Some(receiver);
-                self.restoring.at_once = at_once;
-            }
-            Err(e) => self
-                .notices
-                .warn(UserError::new("Cannot open the file", e, "Try again")),
+    /// Opens a model folder; one that holds no model is a warning, and the rollout on screen goes on.
+    pub fn open_folder(&mut self, folder: &Path) {
+        self.read_aside(folder.to_owned(), Wanted::Model);
+    }
+
+    /// Feeds a drawing as the last frame, once it is read.
+    pub fn feed(&mut self, path: &Path) {
+        let (nx, ny) = self.size();
+        self.read_aside(path.to_owned(), Wanted::Drawing(nx, ny));
+    }
+
+    fn open_file(&mut self, path: PathBuf, at_once: bool) {
+        let (nx, ny) = self.size();
+        self.read_aside(path, Wanted::Any(nx, ny));
+        self.restoring.at_once = at_once;
+    }
+
+    fn read_aside(&mut self, path: PathBuf, wanted: Wanted) {
+        match Opening::begin(path, wanted, Arc::clone(&self.wake)) {
+            Ok(opening) => self.restoring.reading = Some(opening),
+            Err(error) => self.notices.warn(error),
         }
     }
 
     /// Takes in what was read, and looks whether a recipe has been followed to its end.
     pub fn poll_restoring(&mut self, ctx: &egui::Context) {
-        if let Some(receiver) = &self.restoring.reading {
-            match receiver.try_recv() {
-                Err(TryRecvError::Empty) => {}
-                Err(TryRecvError::Disconnected) => {
-                    self.restoring.reading = None;
-                    self.notices.warn(UserError::new(
-                        "Cannot open the file",
-                        "reading it ended with an internal error (see the log)",
-                        "Report this with the file",
-                    ));
-                }
-                Ok(read) => {
-                    self.restoring.reading = None;
-                    self.take_in(read);
+        if let Some(opening) = self.restoring.reading.take() {
+            match opening.poll() {
+                Some(read) => self.take_in(ctx, &opening.path, read),
+                None => {
+                    // The line at the bottom counts.
+                    ctx.request_repaint_after(std::time::Duration::from_millis(200));
+                    self.restoring.reading = Some(opening);
                 }
             }
         }
@@ -272,9 +116,17 @@ impl State {
         self.compare_awaited();
     }
 
-    fn take_in(&mut self, read: Read) {
+    fn take_in(&mut self, ctx: &egui::Context, path: &Path, read: Read) {
         match read {
             Read::Failed(error) => self.notices.warn(error),
+            Read::Model => {
+                self.open_model(&path.display().to_string());
+                self.remember(path);
+            }
+            Read::Drawing(_, Some(error)) if self.archive.frames.is_empty() => {
+                self.notices.warn(error);
+            }
+            Read::Drawing(drawing, _) => self.feed_drawing(path, *drawing),
             Read::Start(path) => {
                 self.remember(&path);
                 self.restoring.start = Some(path);
@@ -284,7 +136,7 @@ impl State {
                 let plain = found.notes.is_empty() && !can_start(&found.path);
                 self.restoring.found = Some(*found);
                 if self.restoring.at_once && plain {
-                    self.restore();
+                    self.restore(ctx.theme() == egui::Theme::Dark);
                 }
             }
         }
@@ -297,8 +149,8 @@ impl State {
         }
     }
 
-    /// Restores the run that was found: goes on with its frames, or makes them again.
-    pub fn restore(&mut self) {
+    /// Restores the run that was found: goes on with its frames, or makes them again; in a dark window or a light one.
+    pub fn restore(&mut self, dark: bool) {
         let Some(found) = self.restoring.found.take() else {
             return;
         };
@@ -310,8 +162,8 @@ impl State {
             return;
         };
         match found.what {
-            What::Session(session) => self.restore_session(&model, *session),
-            What::Recipe(recipe) => self.follow(&model, &recipe),
+            What::Session(session) => self.restore_session(&model, *session, dark),
+            What::Recipe(recipe) => self.follow(&model, &recipe, dark),
             What::Newer(_) => {}
         }
     }
@@ -323,9 +175,15 @@ impl State {
             What::Recipe(r) => (r.settings, r.rollout),
             What::Newer(n) => (n.settings, n.rollout),
         };
+        let model = self.prefs.model_name().to_owned();
+        if self.end_lesson() && model != self.prefs.model_name() {
+            // The lesson's model stays in use.
+            self.prefs.switch(&model);
+        }
         self.prefs.settings = settings;
         self.prefs.spec.seed = rollout.seed;
         self.prefs.spec.members = rollout.members;
+        self.files.show_start(&self.prefs.spec);
         self.publish();
         self.restart();
         self.notices
@@ -333,38 +191,45 @@ impl State {
     }
 
     /// Model, settings, spec and look of a recipe.
-    fn dress_as(&mut self, model: &FoundModel, recipe: &Recipe) {
+    fn dress_as(&mut self, model: &FoundModel, recipe: &Recipe, dark: bool) {
+        self.end_lesson();
         if model.name != self.prefs.model_name() {
             self.prefs.switch(&model.name);
         }
         self.prefs.settings = recipe.settings.clone();
         self.prefs.spec = recipe.rollout.clone();
         self.restored = true;
-        self.facts = None;
-        self.rows.clear();
-        self.archive = Archive::default();
-        self.series = Default::default();
-        self.progress = Default::default();
-        (self.hover, self.pin) = (None, None);
+        self.forget_model();
         self.member = recipe.member;
         self.view = recipe.view;
-        let path = &self.prefs.spec.start_file;
-        self.files.start_path = path
-            .as_ref()
-            .map(|p| p.display().to_string())
-            .unwrap_or_default();
-        let date = &self.prefs.spec.start_date;
-        self.files.start_date = date.map(|d| d.to_string()).unwrap_or_default();
         if let Some(globe) = &recipe.globe {
             let prefs = &mut self.prefs.globe;
             (prefs.view, prefs.scale) = (globe.view, globe.scale);
             (prefs.coast, prefs.graticule) = (globe.coast, globe.graticule);
         }
+        self.color_as(model, recipe, dark);
+    }
+
+    /// Colour map and range of a recipe; what theme, data and scale give by themselves goes on following them.
+    fn color_as(&mut self, model: &FoundModel, recipe: &Recipe, dark: bool) {
+        let prefs = &mut self.prefs;
+        let (map, range) = (recipe.color_map, recipe.range);
+        (prefs.color_map, prefs.range_limit, prefs.globe.top) = (None, None, None);
+        let (usual, its_range) = match recipe.globe {
+            Some(_) => (prefs.rain_map(), prefs.rain_range()),
+            None => (prefs.map(dark), ValueRange::for_std(model.std)),
+        };
+        prefs.color_map = Some(map).filter(|m| *m != usual);
+        let limit = Some(range.hi).filter(|hi| *hi != its_range.hi && *hi > 0.0);
+        match recipe.globe {
+            Some(_) => prefs.globe.top = limit,
+            None => prefs.range_limit = limit,
+        }
     }
 
     /// Makes the frames of a recipe again, up to the one in the file.
-    fn follow(&mut self, model: &FoundModel, recipe: &Recipe) {
-        self.dress_as(model, recipe);
+    fn follow(&mut self, model: &FoundModel, recipe: &Recipe, dark: bool) {
+        self.dress_as(model, recipe, dark);
         let whole = || Scripted {
             frame: 0,
             step: 0,
@@ -392,12 +257,13 @@ impl State {
         self.recorded_on = recipe.device_kind.clone();
     }
 
-    fn restore_session(&mut self, model: &FoundModel, session: SessionFile) {
-        self.dress_as(model, &session.recipe);
+    fn restore_session(&mut self, model: &FoundModel, session: SessionFile, dark: bool) {
+        self.dress_as(model, &session.recipe, dark);
         let extra = session.extra;
+        let last = session.archive.frames.last().map_or(0, |f| f.index);
         self.launch_with(Some(session.archive), None);
         self.play = Playback::default();
-        self.take_extra(&extra);
+        self.take_extra(&extra, last);
         self.restoring.awaited = None;
     }
 
@@ -450,7 +316,12 @@ impl State {
         })
     }
 
-    fn take_extra(&mut self, extra: &Value) {
+    fn take_extra(&mut self, extra: &Value, last: usize) {
+        let shown = extra.get("shown").and_then(Value::as_u64);
+        if let Some(shown) = shown.and_then(|at| usize::try_from(at).ok()) {
+            let order = self.play.go_to(shown, last);
+            self.obey(order);
+        }
         let pin = extra.get("pin").cloned().unwrap_or_default();
         self.pin = serde_json::from_value(pin).unwrap_or_default();
     }

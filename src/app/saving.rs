@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::error::UserError;
 use crate::export::picture::{GlobePicture, Paper, Picture};
-use crate::export::{FORMAT, Format, GlobeRecipe, Plan, Recipe, Scene, SceneLane, kind_of};
+use crate::export::{FORMAT, Format, GlobeRecipe, Plan, Recipe, Scene, SceneLane, Watch, kind_of};
 use crate::model::Model;
 use crate::rollout::frame::FrameSet;
 
@@ -80,7 +81,8 @@ impl State {
         let lanes: Vec<SceneLane> = self
             .lanes()
             .into_iter()
-            .filter(|kind| choice.lanes[kind.index()])
+            // A session holds all lanes, whatever was chosen for the last film.
+            .filter(|kind| choice.format == Format::Session || choice.lanes[kind.index()])
             .map(|kind| {
                 let [r, g, b, _] = palette.lane(kind).to_array();
                 SceneLane {
@@ -124,7 +126,7 @@ impl State {
     }
 
     /// How the frame shown was made; the settings over time are added when the file is written.
-    fn recipe(&self, dark: bool) -> Option<Recipe> {
+    pub(super) fn recipe(&self, dark: bool) -> Option<Recipe> {
         let (frame, facts) = (self.shown()?, self.facts.as_ref()?);
         let look = self.look(dark);
         let prefs = &self.prefs.globe;
@@ -210,11 +212,31 @@ impl State {
             None => path.with_extension(self.files.choice.format.ending()),
         };
         let Some(plan) = self.plan(dark, path.clone()) else {
-            return;
+            return self.nothing_to_write(&path);
         };
         self.prefs.save_folder = path.parent().map(Path::to_owned);
-        self.files
-            .write_aside(ctx, path, move |watch| plan.run(watch));
+        self.write_aside(ctx, path, move |watch| plan.run(watch));
+    }
+
+    /// Writes a file on a thread of its own; what comes of it is told.
+    pub(super) fn write_aside(
+        &mut self,
+        ctx: &egui::Context,
+        path: PathBuf,
+        write: impl FnOnce(&Watch) -> Result<(), UserError> + Send + 'static,
+    ) {
+        if let Err(error) = self.files.write_aside(ctx, path, write) {
+            self.notices.warn(error);
+        }
+    }
+
+    /// Says that a file was not written, and why.
+    pub(super) fn nothing_to_write(&mut self, path: &Path) {
+        self.notices.warn(UserError::new(
+            format!("Cannot write {}", path.display()),
+            "no lane that was chosen is on the screen, or there is no frame yet",
+            "Switch a lane on, and wait for the first frame",
+        ));
     }
 
     /// Puts a file at the head of the recent ones.
@@ -240,6 +262,9 @@ impl State {
             }
             Some((Purpose::Plot, path)) => self.plots.save.path = path.display().to_string(),
             None => {}
+        }
+        for error in self.files.poll_failed() {
+            self.notices.warn(error);
         }
         let Some(written) = self.files.poll_written() else {
             if self.files.is_writing() {

@@ -1,9 +1,11 @@
 //! Time series of the diagnostics, kept beside the archive and extended as it grows.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use crate::rollout::frame::FrameSet;
 use crate::rollout::protocol::Archive;
+use crate::rollout::settings::Settings;
 
 use super::trace::Trace;
 use super::words;
@@ -52,12 +54,50 @@ pub struct Change {
     pub detail: String,
 }
 
+/// Frames read back from disk in one go: the window does not wait for a long rollout.
+const AT_ONCE: usize = 48;
+
+/// What is remembered of a frame whose points are in the series.
+#[derive(Debug, Clone)]
+struct Known {
+    /// See [`print`]; `None` where the frame could not be read.
+    print: Option<u64>,
+    time: f64,
+    settings: Option<Arc<Settings>>,
+}
+
+/// What tells a frame from another one with its number, in memory and read back from disk alike: above all how long it
+/// took to make.
+fn print(set: &FrameSet) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (set.index, set.generation, set.edited, bits(set.seconds)).hash(&mut hasher);
+    for lane in &set.lanes {
+        let stats = lane
+            .as_ref()
+            .map(|l| (bits(l.stats.mean), bits(l.stats.std)));
+        stats.hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+/// Equal for all values that are no number.
+fn bits(value: f64) -> Option<u64> {
+    (!value.is_nan()).then(|| value.to_bits())
+}
+
 /// All series.
 #[derive(Debug, Default)]
 pub struct Series {
-    epoch: u64,
-    /// Frames that have been read, to see whether the archive only grew.
-    read: Vec<Arc<FrameSet>>,
+    /// Number of the first frame in `known`.
+    start: usize,
+    /// The frames whose points are here, in order and without gap.
+    known: Vec<Known>,
+    /// Frames in memory when last looked at, to see at once whether the archive only grew.
+    seen: Vec<Arc<FrameSet>>,
+    /// Frames on disk are still to be read.
+    behind: bool,
+    /// Whether a frame that could not be read was told of.
+    told: bool,
     /// By lane.
     pub lanes: [LaneSeries; crate::rollout::settings::LANES],
     /// In order.
@@ -65,37 +105,125 @@ pub struct Series {
 }
 
 impl Series {
-    /// Brings the series up to date with the archive.
-    pub fn update(&mut self, archive: &Archive) {
-        // The oldest frames of a long run leave the memory; their points stay.
-        let gone = match (self.read.first(), archive.frames.first()) {
-            (Some(a), Some(b)) => b.index.saturating_sub(a.index),
-            _ => 0,
+    /// Whether frames on disk are still to be read: [`Self::update`] then goes on, whether or not the archive changed.
+    pub fn is_behind(&self) -> bool {
+        self.behind
+    }
+
+    /// Brings the series up to date with the archive: what it has in common with the frames known so far stays (another
+    /// branch of the same tree, a rollout that went back), the rest is read anew. Returns a frame on disk that could not be
+    /// read, once.
+    pub fn update(&mut self, archive: &Archive) -> Option<usize> {
+        let Some(first) = archive.frames.first().map(|f| f.index) else {
+            *self = Self::default();
+            return None;
         };
-        let known = self.read.get(gone..).unwrap_or_default();
-        let grew = self.epoch == archive.epoch
-            && !(known.is_empty() && gone > 0)
-            && known.len() <= archive.frames.len()
-            && known
-                .iter()
-                .zip(&archive.frames)
-                .all(|(a, b)| Arc::ptr_eq(a, b));
-        if grew {
-            self.read.drain(..gone);
-        } else {
+        if !self.grew(archive, first) {
+            self.cut(self.common(archive, first), archive.oldest());
+        }
+        self.seen.clone_from(&archive.frames);
+        let lost = self.catch_up(archive, first);
+        if !self.behind {
+            let next = self.next();
+            for set in archive.frames.iter().skip(next.saturating_sub(first)) {
+                self.push(set);
+            }
+        }
+        lost.filter(|_| !std::mem::replace(&mut self.told, true))
+    }
+
+    /// Number of the next frame.
+    fn next(&self) -> usize {
+        self.start + self.known.len()
+    }
+
+    /// Whether the archive has the frames seen last, but for the oldest ones, which leave the memory.
+    fn grew(&self, archive: &Archive, first: usize) -> bool {
+        let before = self.seen.first().map_or(first, |f| f.index);
+        let Some(seen) = first
+            .checked_sub(before)
+            .and_then(|gone| self.seen.get(gone..))
+        else {
+            return false;
+        };
+        let mut pairs = seen.iter().zip(&archive.frames);
+        !seen.is_empty()
+            && seen.len() <= archive.frames.len()
+            && pairs.all(|(a, b)| Arc::ptr_eq(a, b))
+    }
+
+    /// Number of the first frame that differs from the one known. Frames are made one from another: where one is the same,
+    /// so are all before it.
+    fn common(&self, archive: &Archive, first: usize) -> usize {
+        let same = |set: &FrameSet| {
+            let at = set.index.checked_sub(self.start);
+            let known = at.and_then(|at| self.known.get(at)?.print);
+            known == Some(print(set))
+        };
+        let in_memory = archive.frames.iter().take_while(|set| same(set)).count();
+        if in_memory > 0 {
+            return first + in_memory;
+        }
+        let (mut from, mut to) = (archive.oldest(), first);
+        while from < to {
+            let middle = usize::midpoint(from, to);
+            match archive.load(middle) {
+                Some(set) if same(&set) => from = middle + 1,
+                _ => to = middle,
+            }
+        }
+        from
+    }
+
+    /// Forgets the frames from `from` on; all of them where nothing is in common with an archive whose first frame is
+    /// `oldest`.
+    fn cut(&mut self, from: usize, oldest: usize) {
+        if from <= oldest.max(self.start) {
             *self = Self {
-                epoch: archive.epoch,
+                start: oldest,
                 ..Self::default()
             };
-        }
-        for frame in &archive.frames[self.read.len()..] {
-            self.push(frame);
-            self.read.push(Arc::clone(frame));
+        } else if let Some(first_gone) = self.known.get(from - self.start) {
+            let time = first_gone.time;
+            self.known.truncate(from - self.start);
+            for series in &mut self.lanes {
+                for points in series.all() {
+                    points.cut(time);
+                }
+            }
+            self.changes.retain(|c| c.frame < from);
+            self.told = false;
         }
     }
 
-    fn push(&mut self, frame: &Arc<FrameSet>) {
+    /// Reads frames back from disk, as far as they come before those in memory.
+    fn catch_up(&mut self, archive: &Archive, first: usize) -> Option<usize> {
+        let mut lost = None;
+        let end = first.min(self.next() + AT_ONCE);
+        for index in self.next()..end {
+            if let Some(set) = archive.load(index) {
+                self.push(&set);
+                continue;
+            }
+            lost = lost.or(Some(index));
+            let time = self.known.last().map_or(f64::NEG_INFINITY, |k| k.time);
+            self.known.push(Known {
+                print: None,
+                time: time.next_up(),
+                settings: None,
+            });
+        }
+        self.behind = self.next() < first;
+        lost
+    }
+
+    fn push(&mut self, frame: &FrameSet) {
+        let before = self.known.last();
+        let unread = before.is_some_and(|k| k.print.is_none());
         for (series, lane) in self.lanes.iter_mut().zip(&frame.lanes) {
+            if unread {
+                series.interrupt(frame.time);
+            }
             let Some(lane) = lane else {
                 series.interrupt(frame.time);
                 continue;
@@ -137,11 +265,11 @@ impl Series {
             );
             series.wet.push([frame.time, 100.0 * rain.wet_fraction]);
         }
-        if let Some(before) = self.read.last()
-            && before.index >= 3
-            && before.settings != frame.settings
+        if let Some(before) = before.and_then(|k| k.settings.as_ref())
+            && frame.index >= 4
+            && *before != frame.settings
         {
-            let parts = words::changes(&before.settings, &frame.settings);
+            let parts = words::changes(before, &frame.settings);
             let short: Vec<&str> = parts.iter().filter_map(|c| c.short.as_deref()).collect();
             if !short.is_empty() {
                 self.changes.push(Change {
@@ -151,6 +279,11 @@ impl Series {
                 });
             }
         }
+        self.known.push(Known {
+            print: Some(print(frame)),
+            time: frame.time,
+            settings: Some(Arc::clone(&frame.settings)),
+        });
     }
 }
 
@@ -168,7 +301,15 @@ fn with_change(points: &mut Trace, changes: &mut Trace, time: f64, value: f64) {
 impl LaneSeries {
     /// A lane that is off: its lines end here, and begin anew when it is on again.
     fn interrupt(&mut self, time: f64) {
-        for points in [
+        for points in self.all() {
+            if points.last().is_some_and(|p| p[1].is_finite()) {
+                points.push([time, f64::NAN]);
+            }
+        }
+    }
+
+    fn all(&mut self) -> [&mut Trace; 14] {
+        [
             &mut self.std,
             &mut self.rmse,
             &mut self.skill,
@@ -183,11 +324,7 @@ impl LaneSeries {
             &mut self.crps,
             &mut self.spread,
             &mut self.skill_of_mean,
-        ] {
-            if points.last().is_some_and(|p| p[1].is_finite()) {
-                points.push([time, f64::NAN]);
-            }
-        }
+        ]
     }
 }
 
@@ -216,83 +353,4 @@ pub fn decimate(points: &[[f64; 2]], columns: usize) -> Vec<[f64; 2]> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn frames(range: std::ops::Range<usize>) -> Vec<Arc<FrameSet>> {
-        let settings = Arc::new(crate::rollout::settings::Settings::default());
-        let frame = |index| FrameSet {
-            index,
-            time: index as f64,
-            date: None,
-            lanes: [const { None }; crate::rollout::settings::LANES],
-            settings: Arc::clone(&settings),
-            steps: Vec::new(),
-            generation: 1,
-            seconds: 0.1,
-            ..FrameSet::default()
-        };
-        range.map(|i| Arc::new(frame(i))).collect()
-    }
-
-    #[test]
-    fn points_of_frames_that_left_the_memory_stay() {
-        let all = frames(0..30);
-        let archive = |from: usize, to: usize| Archive {
-            frames: all[from..to].to_vec(),
-            epoch: 1,
-            ..Archive::default()
-        };
-        let mut series = Series::default();
-        series.update(&archive(0, 20));
-        series.lanes[0].std.push([0.0, 1.0]);
-        series.update(&archive(8, 25));
-        // The point, and the end of its line: the lane is off in the frames after it.
-        assert_eq!((series.lanes[0].std.len(), series.read.len()), (2, 17));
-        // Frames made anew after going back, and a new rollout, begin from nothing.
-        let mut other = archive(8, 12);
-        other.frames.extend(frames(12..15));
-        series.update(&other);
-        assert!(series.lanes[0].std.is_empty());
-    }
-
-    #[test]
-    fn a_lane_that_is_off_interrupts_its_lines() {
-        let mut all = frames(0..6);
-        for (i, frame) in all.iter_mut().enumerate().filter(|(i, _)| *i < 2 || *i > 3) {
-            let mut on = FrameSet::clone(frame);
-            on.lanes[0] = Some(crate::rollout::frame::LaneFrame {
-                members: Vec::new(),
-                hovmoeller: Vec::new().into(),
-                stats: crate::rollout::frame::LaneStats {
-                    std: i as f64,
-                    ..Default::default()
-                },
-                rain: None,
-                recorded: None,
-                trace: Arc::default(),
-            });
-            *frame = Arc::new(on);
-        }
-        let mut series = Series::default();
-        series.update(&Archive {
-            frames: all,
-            epoch: 1,
-            ..Archive::default()
-        });
-        let lines: Vec<_> = pieces(&series.lanes[0].std).collect();
-        assert_eq!(lines, [[[0.0, 0.0], [1.0, 1.0]], [[4.0, 4.0], [5.0, 5.0]]]);
-        assert!(series.lanes[1].std.is_empty());
-    }
-
-    #[test]
-    fn decimation_keeps_extremes() {
-        let mut points: Vec<[f64; 2]> = (0..10_000).map(|i| [i as f64, 0.0]).collect();
-        points[4321][1] = 7.0;
-        points[8765][1] = -3.0;
-        let few = decimate(&points, 100);
-        assert!(few.len() <= 200);
-        assert!(few.contains(&[4321.0, 7.0]) && few.contains(&[8765.0, -3.0]));
-        assert!(few.windows(2).all(|w| w[0][0] <= w[1][0]));
-    }
-}
+mod tests;

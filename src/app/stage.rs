@@ -57,6 +57,17 @@ impl Stage {
     ];
 }
 
+impl State {
+    /// Shows a stage. Those that look at a frame pause the rollout there.
+    pub fn open_stage(&mut self, stage: Stage) {
+        match stage {
+            Stage::Microscope => self.open_microscope(None),
+            Stage::Edit => self.open_editor(),
+            Stage::Lanes | Stage::Wall | Stage::Twin => self.stage = stage,
+        }
+    }
+}
+
 /// The row of stages (where there is a choice) and the stage below it.
 pub fn show(ui: &mut Ui, state: &mut State) {
     microscope::rest(state);
@@ -74,7 +85,10 @@ pub fn show(ui: &mut Ui, state: &mut State) {
         );
         state.marks.set("stage", row);
         ui.scope_builder(UiBuilder::new().max_rect(row), |ui| {
-            segmented_of_width(ui, "Stage", &mut state.stage, Stage::ALL, width);
+            let mut chosen = state.stage;
+            if segmented_of_width(ui, "Stage", &mut chosen, Stage::ALL, width) {
+                state.open_stage(chosen);
+            }
         });
     }
     ui.scope_builder(UiBuilder::new().max_rect(below), |ui| match state.stage {

@@ -62,6 +62,8 @@ pub struct State {
     pub(super) version: (u64, u64),
     /// The frame shown, if it lies on disk.
     from_disk: Option<Arc<FrameSet>>,
+    /// The frame that could not be read last, with its epoch: it is not tried at every window frame.
+    unread: Option<(u64, usize)>,
     /// What the worker does.
     pub progress: Progress,
     /// Generation of the settings published last.
@@ -165,6 +167,7 @@ impl State {
             archive: Archive::default(),
             version: (u64::MAX, u64::MAX),
             from_disk: None,
+            unread: None,
             progress: Progress::default(),
             generation: 0,
             blow_ups: Default::default(),
@@ -213,14 +216,20 @@ impl State {
             self.hear(event);
         }
         let version = self.source.archive_version();
-        if version != self.version {
+        let news = version != self.version;
+        if news {
             if version.0 != self.version.0 {
                 self.from_disk = None;
             }
             self.archive = self.source.archive();
             self.version = version;
-            self.series.update(&self.archive);
             self.follow_branches();
+        }
+        if news || self.series.is_behind() {
+            let lost = self.series.update(&self.archive);
+            if let Some(index) = lost {
+                self.warn_unread(index);
+            }
         }
         self.progress = self.source.progress();
         self.follow_worker(failed, dt_secs);
@@ -316,6 +325,7 @@ impl State {
 
     pub(super) fn begin(&mut self) {
         self.blow_ups = Default::default();
+        self.tree.forget();
         self.play.restart();
         self.member = self.member.min(self.prefs.spec.members.saturating_sub(1));
     }
@@ -384,12 +394,26 @@ impl State {
     /// Reads the frame that is to be shown, if it lies on disk: after everything that moves through time.
     pub fn fetch_shown(&mut self) {
         let index = self.play.shown(self.first(), self.last());
+        let unread = Some((self.version.0, index));
         if index >= self.first_in_memory() {
             self.from_disk = None;
-        } else if self.from_disk.as_ref().is_none_or(|f| f.index != index) {
+        } else if self.from_disk.as_ref().is_none_or(|f| f.index != index) && self.unread != unread
+        {
             self.from_disk = self.archive.load(index);
+            if self.from_disk.is_none() {
+                self.unread = unread;
+                self.warn_unread(index);
+            }
         }
         self.fetch_beside();
+    }
+
+    fn warn_unread(&mut self, index: usize) {
+        self.notices.warn(UserError::new(
+            format!("Frame {index} cannot be read back from disk"),
+            "the file that holds it is gone or damaged (the log says more)",
+            "Go to another frame; frames in memory are not affected",
+        ));
     }
 
     /// A frame in memory by its number.

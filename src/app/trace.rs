@@ -62,6 +62,17 @@ impl Trace {
         }
     }
 
+    /// Forgets the points from x on.
+    pub fn cut(&mut self, x: f64) {
+        let kept = self.points.partition_point(|p| p[0] < x);
+        if kept < self.points.len() {
+            let points = std::mem::take(self).points;
+            for point in points.into_iter().take(kept) {
+                self.push(point);
+            }
+        }
+    }
+
     /// At most about two points a column of pixels: the smallest and the largest. Costs no more for a long series than for
     /// one of [`BUCKET`] points a column.
     pub fn thinned(&self, columns: usize) -> Vec<[f64; 2]> {
@@ -81,6 +92,12 @@ impl Trace {
             })
             .collect();
         thinned(&few, columns)
+    }
+
+    /// The largest value; `None` without one.
+    pub fn largest(&self) -> Option<f64> {
+        let tops = self.buckets.iter().filter_map(|b| Some(b.extremes?.1[1]));
+        tops.reduce(f64::max)
     }
 
     /// Where 90 % of the values lie if they are normal; `None` before two.
@@ -124,11 +141,21 @@ mod tests {
         assert!(few.len() <= 2 * 230, "{}", few.len());
         assert!(few.contains(&[43_210.0, 7.0]) && few.contains(&[87_654.0, -3.0]));
         assert!(few.windows(2).all(|w| w[0][0] <= w[1][0]));
+        assert_eq!(trace.largest(), Some(7.0));
         let (lo, hi) = trace.band().unwrap();
         assert!(
             (lo + 1.163).abs() < 0.01 && (hi - 1.163).abs() < 0.01,
             "{lo} {hi}"
         );
         assert_eq!(Trace::default().thinned(100), Vec::<[f64; 2]>::new());
+        // Cut, it is as if it had never been longer.
+        let mut shorter = Trace::default();
+        for point in &trace[..50_001] {
+            shorter.push(*point);
+        }
+        trace.cut(50_001.0);
+        assert_eq!(trace[..], shorter[..]);
+        assert_eq!(trace.thinned(230), shorter.thinned(230));
+        assert_eq!(trace.band(), shorter.band());
     }
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::rollout::branch::BranchId;
+use crate::rollout::branch::{BranchId, EditedHistory};
 use crate::rollout::frame::FrameSet;
 use crate::rollout::protocol::Command;
 use crate::rollout::settings::{LANES, LaneKind};
 
 use super::difference::Difference;
+use super::stage::Stage;
 use super::state::{BlowUp, State};
 use super::words::{self, Changed};
 
@@ -37,6 +38,8 @@ pub struct Tree {
 enum Then {
     /// Frames are made.
     Run,
+    /// The same, and what was edited by hand is left.
+    GoOn,
     /// This frame is shown.
     Show(usize),
 }
@@ -60,6 +63,17 @@ impl Tree {
     /// The worker refused: nothing will be taken up.
     pub fn give_up(&mut self) {
         self.then = None;
+    }
+
+    /// Another rollout begins, with a tree of its own.
+    pub fn forget(&mut self) {
+        self.then = None;
+        self.blow_ups.clear();
+    }
+
+    /// Whether another branch was asked for and is not there yet.
+    pub fn is_waiting(&self) -> bool {
+        self.then.is_some()
     }
 }
 
@@ -86,6 +100,18 @@ impl State {
             at,
             name: None,
             history: None,
+        });
+    }
+
+    /// Goes on from frame `at` as a new branch whose last frames are those edited by hand. They stay in the editor until
+    /// the branch is there: the worker may refuse them.
+    pub(super) fn branch_edited(&mut self, at: usize, history: EditedHistory) {
+        self.tree.then = Some(Then::GoOn);
+        self.source.send(Command::Pause);
+        self.source.send(Command::Branch {
+            at,
+            name: Some(format!("edited {at}")),
+            history: Some(Box::new(history)),
         });
     }
 
@@ -121,7 +147,7 @@ impl State {
     /// Forgets a branch that rests.
     pub fn delete_branch(&mut self, id: BranchId) {
         if self.tree.compared == Some(id) {
-            self.tree.compared = None;
+            self.compare_with(None);
         }
         self.source.send(Command::DeleteBranch(id));
     }
@@ -132,16 +158,15 @@ impl State {
         self.tree
             .blow_ups
             .retain(|id, _| self.archive.branch(*id).is_some());
-        if self
-            .tree
-            .compared
-            .is_some_and(|id| self.archive.branch(id).is_none())
-        {
-            self.tree.compared = None;
+        let lost = |id: BranchId| self.archive.branch(id).is_none();
+        if self.tree.compared.is_some_and(lost) {
+            self.compare_with(None);
         }
         if active == self.tree.active {
             return;
         }
+        // Its ends are frames of the branch that is left.
+        self.play.end_loop();
         let left = std::mem::replace(&mut self.tree.active, active);
         let taken = self.tree.blow_ups.remove(&active).unwrap_or_default();
         let blow_ups = std::mem::replace(&mut self.blow_ups, taken);
@@ -151,9 +176,16 @@ impl State {
                 // The two change places.
                 self.tree.compared = Some(left);
             }
+        } else if self.tree.compared == Some(active) {
+            self.compare_with(None);
         }
-        match self.tree.then.take() {
-            Some(Then::Run) => {
+        let then = self.tree.then.take();
+        match then {
+            Some(Then::Run | Then::GoOn) => {
+                if matches!(then, Some(Then::GoOn)) {
+                    self.edit.clear();
+                    self.stage = Stage::Lanes;
+                }
                 self.play.restart();
                 self.ran = false;
                 self.source.send(Command::Run);

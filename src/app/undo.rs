@@ -121,10 +121,13 @@ impl Undo {
         self.past.drain(..over);
     }
 
-    /// What is set now was not set by a person: it is where the next change begins.
+    /// What is set now was not set by a person: it is where the next change begins. What could be undone before belongs to
+    /// another branch, run or lesson and would bring its settings here.
     pub fn start_from_here(&mut self) {
-        self.known = None;
-        self.last_secs = 0.0;
+        *self = Self {
+            model: std::mem::take(&mut self.model),
+            ..Self::default()
+        };
     }
 
     /// What would be undone.
@@ -178,10 +181,7 @@ impl State {
         }
         if to.spec != self.prefs.spec {
             self.prefs.spec = to.spec;
-            let spec = &self.prefs.spec;
-            let path = spec.start_file.as_ref().map(|p| p.display().to_string());
-            self.files.start_path = path.unwrap_or_default();
-            self.files.start_date = spec.start_date.map_or(String::new(), |d| d.to_string());
+            self.files.show_start(&self.prefs.spec);
             self.restart();
         }
     }
@@ -252,6 +252,11 @@ mod tests {
         strength(&mut prefs, 0.25);
         undo.watch(&prefs, false, 2.0);
         assert!(undo.undoes().is_some());
+        // What was set there does not come back here.
+        let _ = undo.back();
+        assert!(undo.redoes().is_some());
+        undo.start_from_here();
+        assert!(undo.undoes().is_none() && undo.redoes().is_none());
         prefs.switch("precipitation");
         undo.watch(&prefs, false, 3.0);
         assert!(undo.undoes().is_none());

@@ -70,6 +70,9 @@ impl EddyApp {
             let wait = 1.0 / (BASE_RATE * state.prefs.speed);
             ctx.request_repaint_after(Duration::from_secs_f32(wait.min(0.1)));
         }
+        if state.series.is_behind() {
+            ctx.request_repaint();
+        }
         super::wall::update(&ctx, state);
         super::twin::update(state);
         state.poll_files(&ctx);
@@ -81,86 +84,17 @@ impl EddyApp {
         }
         presenter::keyboard(&ctx, state);
         actions::keyboard(&ctx, state);
+        presenter::give_way(&ctx, state);
         state.marks.clear();
-        if state.presenter.on {
+        let below = if state.presenter.on {
+            state.fetch_shown();
             presenter::show(ui, state);
-            help::sheet(&ctx, state);
-            export_dialog::window(&ctx, state);
-            palette::window(&ctx, state);
-            state.notices.show(&ctx, 76.0 + GRID);
-            if state.notices.fatal_card(&ctx) {
-                state.start_again();
-            }
-            return self.hear_gpu();
-        }
-
-        let fill = ui.visuals().panel_fill;
-        let frame = |x: i8, y: i8| {
-            Frame::new()
-                .fill(fill)
-                .inner_margin(Margin::symmetric(x, y))
+            presenter::FOOT + 4.0 * GRID
+        } else {
+            panels(ui, state);
+            STATUS + timeline::height(state) + GRID
         };
-        Panel::top("top bar")
-            .exact_size(40.0)
-            .resizable(false)
-            .show_separator_line(false)
-            .frame(frame(16, 0))
-            .show(ui, |ui| top_bar::show(ui, state));
-        Panel::bottom("status")
-            .exact_size(24.0)
-            .resizable(false)
-            .show_separator_line(false)
-            .frame(frame(16, 0))
-            .show(ui, |ui| status::show(ui, state));
-        Panel::bottom("timeline")
-            .exact_size(timeline::height(state))
-            .resizable(false)
-            .show_separator_line(false)
-            .frame(frame(12, 0))
-            .show(ui, |ui| {
-                state.marks.set("timeline", ui.max_rect());
-                stage::bottom(ui, state);
-            });
-        state.fetch_shown();
-        if state.refresh_difference() {
-            ctx.request_repaint();
-        }
-        Panel::left("controls")
-            .exact_size(232.0)
-            .resizable(false)
-            .show_separator_line(false)
-            .frame(frame(16, 0))
-            .show(ui, |ui| controls::show(ui, state));
-        Panel::right("diagnostics")
-            .default_size(320.0)
-            .size_range(300.0..=560.0)
-            .show_separator_line(false)
-            .frame(frame(16, 0))
-            .show(ui, |ui| {
-                state.marks.set("diagnostics", ui.max_rect());
-                stage::side(ui, state);
-            });
-        lessons::panel::strip(ui, state);
-        egui::CentralPanel::no_frame().show(ui, |ui| stage::show(ui, state));
-
-        lessons::panel::ring(&ctx, state);
-        lessons::panel::list(&ctx, state);
-        help::sheet(&ctx, state);
-        plots::save::window(&ctx, state);
-        export_dialog::window(&ctx, state);
-        restore_dialog::ask(&ctx, state);
-        restore_dialog::window(&ctx, state);
-        palette::window(&ctx, state);
-        model_menu::window(&ctx, state);
-        rain_dialog::window(&ctx, state);
-        state.notices.list(&ctx);
-        state
-            .notices
-            .show(&ctx, 24.0 + timeline::height(state) + GRID);
-        if state.notices.fatal_card(&ctx) {
-            state.start_again();
-        }
-        actions::show_focus(&ctx);
+        windows(&ctx, state, below);
         let held = ctx.input(|i| i.pointer.any_down()) || ctx.egui_wants_keyboard_input();
         let state = &mut self.state;
         state.undo.watch(&state.prefs, held, now);
@@ -182,6 +116,82 @@ impl EddyApp {
         }
         self.gpu_errors_shown = errors.len();
     }
+}
+
+/// Height of the status bar, points.
+const STATUS: f32 = 24.0;
+
+/// The window as it is without presenter mode: panels around the stage.
+fn panels(ui: &mut Ui, state: &mut State) {
+    let ctx = ui.ctx().clone();
+    let fill = ui.visuals().panel_fill;
+    let frame = |x: i8, y: i8| {
+        Frame::new()
+            .fill(fill)
+            .inner_margin(Margin::symmetric(x, y))
+    };
+    Panel::top("top bar")
+        .exact_size(40.0)
+        .resizable(false)
+        .show_separator_line(false)
+        .frame(frame(16, 0))
+        .show(ui, |ui| top_bar::show(ui, state));
+    Panel::bottom("status")
+        .exact_size(STATUS)
+        .resizable(false)
+        .show_separator_line(false)
+        .frame(frame(16, 0))
+        .show(ui, |ui| status::show(ui, state));
+    Panel::bottom("timeline")
+        .exact_size(timeline::height(state))
+        .resizable(false)
+        .show_separator_line(false)
+        .frame(frame(12, 0))
+        .show(ui, |ui| {
+            state.marks.set("timeline", ui.max_rect());
+            stage::bottom(ui, state);
+        });
+    state.fetch_shown();
+    if state.refresh_difference() {
+        ctx.request_repaint();
+    }
+    Panel::left("controls")
+        .exact_size(232.0)
+        .resizable(false)
+        .show_separator_line(false)
+        .frame(frame(16, 0))
+        .show(ui, |ui| controls::show(ui, state));
+    Panel::right("diagnostics")
+        .default_size(320.0)
+        .size_range(300.0..=560.0)
+        .show_separator_line(false)
+        .frame(frame(16, 0))
+        .show(ui, |ui| {
+            state.marks.set("diagnostics", ui.max_rect());
+            stage::side(ui, state);
+        });
+    lessons::panel::strip(ui, state);
+    egui::CentralPanel::no_frame().show(ui, |ui| stage::show(ui, state));
+    lessons::panel::ring(&ctx, state);
+}
+
+/// What lies over the panels, and over the lanes of presenter mode; notices above the lowest `below` points.
+fn windows(ctx: &egui::Context, state: &mut State, below: f32) {
+    lessons::panel::list(ctx, state);
+    help::sheet(ctx, state);
+    plots::save::window(ctx, state);
+    export_dialog::window(ctx, state);
+    restore_dialog::ask(ctx, state);
+    restore_dialog::window(ctx, state);
+    palette::window(ctx, state);
+    model_menu::window(ctx, state);
+    rain_dialog::window(ctx, state);
+    state.notices.list(ctx);
+    state.notices.show(ctx, below);
+    if state.notices.fatal_card(ctx) {
+        state.start_again();
+    }
+    actions::show_focus(ctx);
 }
 
 /// Files dropped on the window.
@@ -216,10 +226,12 @@ impl eframe::App for EddyApp {
     }
 
     fn save(&mut self, storage: &mut dyn eframe::Storage) {
-        if self.smoke.is_none()
-            && let Some(json) = self.state.prefs_to_keep().to_json()
-        {
-            storage.set_string(prefs::KEY, json);
+        if self.smoke.is_some() {
+            return;
+        }
+        match self.state.prefs_to_keep().to_json() {
+            Ok(json) => storage.set_string(prefs::KEY, json),
+            Err(error) => self.state.notices.warn(error),
         }
     }
 

@@ -13,6 +13,8 @@ pub fn solver(solver: Solver) -> &'static str {
         Solver::Heun => "heun",
         Solver::AsPrinted => "as printed",
         Solver::Dpm => "dpm",
+        Solver::Dpm3 => "dpm3",
+        Solver::UniPc => "unipc",
     }
 }
 

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::field::Globe;
-use crate::model::Model;
 use crate::render::globe::Rows;
 use crate::render::{Look, RainLook, Scale, Tone, View};
 use crate::rollout::protocol::{Archive, Command, GlobeFacts, Progress};
@@ -54,6 +53,7 @@ impl State {
         if model == self.prefs.model_name() && self.notices.fatal.is_none() {
             return;
         }
+        self.end_lesson();
         if model != self.prefs.model_name() {
             self.restored = self.prefs.switch(model);
         }
@@ -62,31 +62,26 @@ impl State {
 
     /// Starts a source for the model in force, with nothing of the last one.
     pub(super) fn begin_model(&mut self) {
+        self.forget_model();
+        self.view = View::default();
+        self.launch_source(None);
+    }
+
+    /// Nothing of the last model stays: no frames, no thread beside the rollout that has its networks.
+    pub(super) fn forget_model(&mut self) {
         self.facts = None;
         self.rows.clear();
         self.archive = Archive::default();
         self.series = Series::default();
         self.progress = Progress::default();
-        self.view = View::default();
         (self.hover, self.pin) = (None, None);
-        self.files.start_path = match &self.prefs.spec.start_file {
-            Some(path) => path.display().to_string(),
-            None => String::new(),
-        };
-        self.files.start_date = match &self.prefs.spec.start_date {
-            Some(date) => date.to_string(),
-            None => String::new(),
-        };
-        self.launch_source(None);
-    }
-
-    /// Opens a model folder; one that holds no model is a warning, and the rollout on screen goes on.
-    pub fn open_folder(&mut self, path: &str) {
-        let folder = std::path::Path::new(path);
-        match Model::from_folder(folder) {
-            Ok(_) => self.open_model(path),
-            Err(error) => self.notices.warn(error),
-        }
+        self.compare_with(None);
+        self.undo.start_from_here();
+        self.microscope.clear();
+        self.edit.clear();
+        self.wall.close();
+        self.twin.close();
+        self.files.show_start(&self.prefs.spec);
     }
 
     /// Starts a new rollout from files: at once in a box; on the globe after a look into them.
@@ -94,8 +89,8 @@ impl State {
         if self.globe().is_some() {
             self.rain.ask(ctx, paths);
         } else if let Some(path) = paths.into_iter().next() {
-            self.files.start_path = path.display().to_string();
             self.prefs.spec.start_file = Some(path);
+            self.files.show_start(&self.prefs.spec);
             self.restart();
         }
     }
@@ -111,11 +106,7 @@ impl State {
         spec.reading = choices;
         // A date of another recording would only be refused.
         spec.start_date = None;
-        self.files.start_date.clear();
-        self.files.start_path = match &spec.start_file {
-            Some(path) => path.display().to_string(),
-            None => String::new(),
-        };
+        self.files.show_start(spec);
         self.restart();
     }
 

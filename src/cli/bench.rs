@@ -1,6 +1,7 @@
 //! `eddyscope bench`: how fast the parts are on this machine.
 
 mod serve;
+mod solver;
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -10,6 +11,7 @@ use clap::Args;
 use crate::device::{self, DeviceRequest};
 use crate::diffusion::{Conditioned, Context, to_vec};
 use crate::error::Result;
+use crate::field::Grid;
 use crate::model::{DEFAULT_MODEL, Model};
 use crate::nn;
 use crate::random::{NoiseKey, Stream};
@@ -18,6 +20,7 @@ use crate::rollout::lanes::Lanes;
 use crate::rollout::sampled::FrameInProgress;
 use crate::rollout::settings::{DiscriminatorKind, LaneKind, RolloutSpec, Settings};
 use crate::sim::{Params, Solver};
+use crate::train::timing::TimedTraining;
 
 /// Time the networks, the guided frame and the solver.
 #[derive(Debug, Clone, Args)]
@@ -42,7 +45,14 @@ pub struct BenchArgs {
     /// Run one part for each line of standard input and leave its arrays in this folder (see benches/pytorch.py)
     #[arg(long, value_name = "DIR", hide = true)]
     pub serve: Option<std::path::PathBuf>,
+    /// Make unforced steps of the solver with this many cells a side, and print the first and the last field as JSON (see
+    /// benches/solver.py)
+    #[arg(long, value_name = "CELLS", hide = true)]
+    pub solver: Option<usize>,
 }
+
+/// Frames of a training step, as in the shipped training file.
+const TRAINING_BATCH: usize = 16;
 
 struct Timing {
     name: &'static str,
@@ -66,6 +76,9 @@ impl Timing {
 pub fn run(args: &BenchArgs) -> Result<u8> {
     let model = Model::open(&args.model)?;
     let mut engine = Engine::new(&model, device::select(args.device)?)?;
+    if let Some(side) = args.solver {
+        return solver::run(side, args.repeats as usize);
+    }
     if let Some(folder) = &args.serve {
         return serve::serve(&model, &engine, folder);
     }
@@ -134,6 +147,19 @@ pub fn run(args: &BenchArgs) -> Result<u8> {
                 }
             }
             black_box(f.finish(&engine).len());
+        }));
+        if let Some(e) = failed {
+            return Err(e);
+        }
+    }
+    if model.card.data.globe.is_none() {
+        let network = &model.card.denoiser.network;
+        let grid = Grid::periodic(engine.shape()[0]);
+        let device = &engine.compute.device;
+        let mut training = TimedTraining::new(network, grid, TRAINING_BATCH, device)?;
+        let mut failed = None;
+        all.push(time("training step, denoiser, batch 16", repeats, || {
+            failed = failed.take().or(training.step().err());
         }));
         if let Some(e) = failed {
             return Err(e);

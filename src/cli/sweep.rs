@@ -11,7 +11,7 @@ use crate::cli::progress::{Interrupt, bar};
 use crate::cli::settings::{check_season, suggested};
 use crate::device::{self, DeviceRequest};
 use crate::error::{Result, UserError};
-use crate::model::card::ModelCard;
+use crate::model::card::{ModelCard, SamplerCard, SamplerFigures};
 use crate::model::{DEFAULT_MODEL, Model};
 use crate::nn::weights::write_atomically;
 use crate::rollout::engine::Engine;
@@ -21,7 +21,7 @@ use crate::train::assemble::write_card;
 use crate::report::raster::png_of_scene;
 use crate::report::svg::svg;
 use crate::sweep::run::make;
-use crate::sweep::{Axis, Finished, Knob, Point, best, figure, points, report, usable};
+use crate::sweep::{Axis, Finished, Knob, Point, best, figure, ladder, points, report, usable};
 
 /// Make a rollout for each combination of settings, judge them, and find the best.
 #[derive(Debug, Clone, Args)]
@@ -32,6 +32,7 @@ Examples:
   eddyscope sweep --over discriminator=encoder --over lambda=0,5,20,100 --out runs/encoder
   eddyscope sweep --model precipitation --season --over lambda=0..1.5/0.25 --frames 365 --out runs/rain
   eddyscope sweep --model runs/mine --over lambda=0..2/0.1 --out runs/mine-lambda --write-card
+  eddyscope sweep --model runs/mine --over solver=dpm,dpm3,unipc --over steps=4..14/2 --out runs/mine-steps --write-card
 
 What can be varied: lambda, m, steps, solver, interval (LOW:HIGH noise levels in which guidance acts), churn, sigma-max,
 sigma-min, discriminator. All runs share seed, members and start, so that what differs is the setting.
@@ -70,8 +71,8 @@ pub struct SweepArgs {
     /// Make only this share of the points ("2/8": the second of eight)
     #[arg(long, value_name = "K/N", value_parser = part)]
     pub part: Option<(usize, usize)>,
-    /// Write the suggested and the usable strength that were found into the model's card (a model folder; the sweep must
-    /// vary lambda)
+    /// Write what was found into the model's card (a model folder): the suggested and the usable strength where lambda was
+    /// varied, the samplers from quick to good where solver or steps were, and lambda was not
     #[arg(long)]
     pub write_card: bool,
     /// Where to compute
@@ -163,24 +164,66 @@ pub fn run(args: &SweepArgs) -> Result<u8> {
         return Ok(3);
     }
     if args.write_card && missing == 0 {
-        write_strengths(&args.model, model.card.clone(), &finished)?;
+        if over(args, &[Knob::Lambda]) {
+            write_strengths(&args.model, model.card.clone(), &finished)?;
+        } else {
+            write_samplers(&args.model, model.card.clone(), &finished)?;
+        }
     }
     Ok(0)
 }
 
+/// Whether one of these settings is varied.
+fn over(args: &SweepArgs, knobs: &[Knob]) -> bool {
+    args.over.iter().any(|a| knobs.contains(&a.knob))
+}
+
+/// Writes the samplers from quick to good into the card.
+fn write_samplers(folder: &str, mut card: ModelCard, points: &[Finished]) -> Result<()> {
+    card.samplers = ladder(points)
+        .into_iter()
+        .map(|(name, p)| {
+            let s = &p.recipe.settings.sampler;
+            let f = &p.figures;
+            SamplerCard {
+                name: name.into(),
+                solver: s.solver,
+                steps: s.steps,
+                members: p.recipe.rollout.members,
+                frames: p.recipe.frames,
+                figures: SamplerFigures {
+                    acf_error: f.acf_error,
+                    std_ratio: f.std_ratio,
+                    spectrum_error: f.spectrum_error,
+                    skill_difference: f.skill_difference,
+                    wet_difference: f.wet_difference,
+                },
+                score: p.score.unwrap_or(f64::NAN),
+            }
+        })
+        .collect();
+    for s in &card.samplers {
+        eprintln!(
+            "{}: {:?}, {} steps, score {:.2}",
+            s.name, s.solver, s.steps, s.score
+        );
+    }
+    write_card(&card, Path::new(folder))
+}
+
 fn check_card(args: &SweepArgs) -> Result<()> {
-    let varied = args.over.iter().any(|a| a.knob == Knob::Lambda);
+    let varied = over(args, &[Knob::Lambda]) || over(args, &[Knob::Steps, Knob::Solver]);
     let cause = if !Path::new(&args.model).is_dir() {
         format!("{} is no folder", args.model)
     } else if !varied || args.part.is_some() {
-        "a whole sweep over lambda is needed to suggest one".to_owned()
+        "a whole sweep over lambda, or over solver and steps, is needed".to_owned()
     } else {
         return Ok(());
     };
     Err(UserError::new(
-        "There is no card to write the strength into",
+        "There is no card to write into, or nothing to write",
         cause,
-        "name a model folder with --model, vary lambda, and leave --part out",
+        "name a model folder with --model, vary lambda or the sampler, and leave --part out",
     ))
 }
 

@@ -37,7 +37,8 @@ impl Default for GaussianProcess {
             length: 4.0,
             correlation: 0.96,
             small_scales: 1.0,
-            inertia: 0.5,
+            // Larger roots would carry unrelated frames, those of strength 0, to twice the spread of the data.
+            inertia: 0.3,
             speed: 1.0,
             direction: 20.0,
         }

@@ -14,6 +14,8 @@ const LONGEST: u32 = 16_384;
 pub struct Drawing {
     width: usize,
     height: usize,
+    /// Columns and rows of the picture that was read.
+    read_as: (usize, usize),
     /// 0 (black) to 1 (white), row-major.
     brightness: Vec<f32>,
 }
@@ -60,9 +62,11 @@ impl Drawing {
             let [l, a] = p.0.map(|v| f32::from(v) / 255.0);
             l * a + (1.0 - a)
         });
+        let (width, height) = (picture.width() as usize, picture.height() as usize);
         Ok(Self {
-            width: picture.width() as usize,
-            height: picture.height() as usize,
+            width,
+            height,
+            read_as: (width, height),
             brightness: brightness.collect(),
         })
     }
@@ -72,13 +76,14 @@ impl Drawing {
         (width > 0 && height > 0 && brightness.len() == width * height).then_some(Self {
             width,
             height,
+            read_as: (width, height),
             brightness,
         })
     }
 
-    /// Columns and rows.
+    /// Columns and rows of the picture.
     pub fn size(&self) -> (usize, usize) {
-        (self.width, self.height)
+        self.read_as
     }
 
     /// Mean brightness of each cell of a grid, bottom row first: each pixel counts by the share of it that lies in the cell.
@@ -101,6 +106,22 @@ impl Drawing {
             }
         }
         out
+    }
+
+    /// The drawing with one pixel a cell: its values on that grid are the same.
+    pub fn on_grid(&self, nx: usize, ny: usize) -> Self {
+        let rows = self.resampled(nx, ny);
+        let brightness = match nx {
+            0 => Vec::new(),
+            // The top of a picture is the last row of a field.
+            _ => rows.chunks_exact(nx).rev().flatten().copied().collect(),
+        };
+        Self {
+            width: nx,
+            height: ny,
+            read_as: self.read_as,
+            brightness,
+        }
     }
 
     /// The drawing on a grid as values. `dark` = what is dark has the high values.
@@ -166,6 +187,14 @@ mod tests {
         // The top row of the picture is the last row of the field.
         let same = picture.resampled(7, 5);
         assert!((same[28] - 0.0).abs() < 1e-6 && (same[6] - 1.0).abs() < 1e-6);
+        // Resampled once and for all it says the same, and knows how large it was.
+        let small = picture.on_grid(3, 2);
+        assert_eq!(small.size(), (7, 5));
+        let values = small
+            .resampled(3, 2)
+            .into_iter()
+            .zip(picture.resampled(3, 2));
+        assert!(values.into_iter().all(|(a, b)| (a - b).abs() < 1e-6));
     }
 
     #[test]

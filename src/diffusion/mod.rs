@@ -9,6 +9,7 @@ pub mod basis;
 pub mod encoder;
 pub mod gaussian;
 pub mod global_mean;
+mod multistep;
 pub mod sampler;
 pub mod schedule;
 pub mod seasonal;

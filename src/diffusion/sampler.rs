@@ -1,10 +1,11 @@
-//! One frame from noise, step by step: stochastic Heun (two forms) and DPM-Solver++(2M).
+//! One frame from noise, step by step: stochastic Heun (two forms) and the multistep solvers.
 //!
 //! The state is `[rows, 1, height, width]`; all rows share the noise levels, each row has its own guidance strength
 //! (0 for the unconditional lane), so that lanes and members go through the networks together.
 
 use burn::tensor::{Tensor, TensorData};
 
+use super::multistep::{Multistep, weights};
 use super::schedule::{churned, levels};
 use super::{Conditioned, Denoise, to_vec};
 use crate::rollout::settings::{GuidanceSettings, SamplerSettings, Solver};
@@ -63,7 +64,18 @@ pub struct Sampler {
     levels: Vec<f64>,
     x: Tensor<4>,
     next: usize,
-    previous: Option<(Tensor<4>, f64)>,
+    past: Past,
+}
+
+/// What a multistep solver keeps of the steps before.
+#[derive(Default)]
+struct Past {
+    /// Estimates and their noise levels, the newest first.
+    estimates: Vec<(Tensor<4>, f64)>,
+    /// The state that the newest of them was made from the last step with.
+    x: Option<Tensor<4>>,
+    /// How many of the estimates each row may use.
+    usable: Vec<usize>,
 }
 
 /// The guided estimate in two parts: what stands for the score, and what stands for the guidance.
@@ -92,6 +104,7 @@ impl Sampler {
     ) -> Self {
         let top = warm.as_ref().map_or(settings.sigma_max, |(_, s)| *s);
         let levels = levels(settings, f64::from(top));
+        let rows = noise.dims()[0];
         let x = noise.mul_scalar(top);
         let x = match warm {
             Some((clean, _)) => x + clean,
@@ -102,7 +115,21 @@ impl Sampler {
             levels,
             x,
             next: 0,
-            previous: None,
+            past: Past {
+                usable: vec![0; rows],
+                ..Past::default()
+            },
+        }
+    }
+
+    /// Says that what guides the given rows is no longer what it was at the step before: their next step looks at no
+    /// earlier estimate. A multistep method extrapolates from the last estimates; where one stands under another strength
+    /// than the next, that carries the frame as far beyond its new place as it was from it.
+    pub fn guided_anew(&mut self, rows: &[bool]) {
+        for (usable, &anew) in self.past.usable.iter_mut().zip(rows) {
+            if anew {
+                *usable = 0;
+            }
         }
     }
 
@@ -134,10 +161,8 @@ impl Sampler {
         let active = inside && ctx.strengths.iter().any(|&l| l != 0.0);
         let (score_part, shift) = match &judgement {
             Some(j) if active => {
-                let rows = ctx.strengths.len();
                 let weight = |f: &dyn Fn(f32) -> f32| {
-                    let v: Vec<f32> = ctx.strengths.iter().map(|&l| f(l)).collect();
-                    Tensor::<4>::from_data(TensorData::new(v, [rows, 1, 1, 1]), &x.device())
+                    by_row(ctx.strengths.iter().map(|&l| f(l)).collect(), x)
                 };
                 let shift = j.shift.clone() * weight(&|l| l);
                 let score_part = match &j.correction {
@@ -173,35 +198,55 @@ impl Sampler {
         }
         let i = self.next;
         let (here, there) = (self.levels[i], self.levels[i + 1]);
-        let evaluations = match self.settings.solver {
-            Solver::Dpm => self.step_dpm(ctx, here, there),
-            Solver::Heun => self.step_heun(ctx, i, here, there, false),
-            Solver::AsPrinted => self.step_heun(ctx, i, here, there, true),
+        let evaluations = match (Multistep::of(self.settings.solver), self.settings.solver) {
+            (Some(multistep), _) => self.step_multistep(ctx, multistep, here, there),
+            (None, solver) => self.step_heun(ctx, i, here, there, solver == Solver::AsPrinted),
         };
         self.next += 1;
         evaluations
     }
 
-    /// DPM-Solver++(2M), data prediction (Lu et al. 2022, algorithm 2): second order from the second step on.
-    fn step_dpm(&mut self, ctx: &StepContext<'_>, here: f64, there: f64) -> Vec<Evaluation> {
+    /// One evaluation; the estimates of the steps before are used again. The first steps, and the first after the guidance
+    /// changed, are of lower order.
+    fn step_multistep(
+        &mut self,
+        ctx: &StepContext<'_>,
+        multistep: Multistep,
+        here: f64,
+        there: f64,
+    ) -> Vec<Evaluation> {
         let guided = self.evaluate(ctx, &self.x, here);
         let estimate = guided.total();
         if there == 0.0 {
             self.x = estimate;
             return vec![guided.evaluation];
         }
-        let h = (here / there).ln();
-        let direction = match self.previous.take() {
-            None => estimate.clone(),
-            Some((old, old_sigma)) => {
-                let r = (old_sigma / here).ln() / h;
-                let w = (1.0 / (2.0 * r)) as f32;
-                estimate.clone().mul_scalar(1.0 + w) - old.mul_scalar(w)
-            }
-        };
-        self.x = self.x.clone().mul_scalar((there / here) as f32)
-            - direction.mul_scalar((-h).exp_m1() as f32);
-        self.previous = Some((estimate, here));
+        let past = &mut self.past;
+        past.estimates.insert(0, (estimate, here));
+        if multistep.corrects
+            && let Some(before) = &past.x
+        {
+            // Rows that know no earlier estimate stay where the prediction took them.
+            let last = past.estimates[1].1;
+            let corrected = past.combined(&self.x, before, last, here, |usable| {
+                let sigmas = past.sigmas(usable);
+                (usable > 0).then(|| weights(&sigmas, last, here))
+            });
+            self.x = corrected;
+        }
+        let next = past.combined(&self.x, &self.x, here, there, |usable| {
+            let sigmas = past.sigmas(usable.min(multistep.order - 1));
+            Some(multistep.prediction(&sigmas, here, there))
+        });
+        past.x = multistep
+            .corrects
+            .then(|| std::mem::replace(&mut self.x, next.clone()));
+        self.x = next;
+        past.estimates.truncate(2);
+        let kept = past.estimates.len();
+        for usable in &mut past.usable {
+            *usable = (*usable + 1).min(kept);
+        }
         vec![guided.evaluation]
     }
 
@@ -257,6 +302,63 @@ impl Sampler {
         self.x = x + slope.mul_scalar(dt as f32);
         vec![first.evaluation, second.evaluation]
     }
+}
+
+impl Past {
+    /// Noise levels of the newest estimate and of `earlier` ones before it.
+    fn sigmas(&self, earlier: usize) -> Vec<f64> {
+        self.estimates
+            .iter()
+            .take(earlier + 1)
+            .map(|(_, s)| *s)
+            .collect()
+    }
+
+    /// `(there / here) from + sum of weights times estimates`, with the weights that a row's number of usable estimates
+    /// gives; a row without weights stays at `x`.
+    fn combined(
+        &self,
+        x: &Tensor<4>,
+        from: &Tensor<4>,
+        here: f64,
+        there: f64,
+        weights: impl Fn(usize) -> Option<Vec<f64>>,
+    ) -> Tensor<4> {
+        let by_usable: Vec<Option<Vec<f64>>> =
+            (0..=self.estimates.len()).map(|n| weights(n)).collect();
+        let Some(&first) = self.usable.first() else {
+            return x.clone();
+        };
+        let decay = (there / here) as f32;
+        if self.usable.iter().all(|&n| n == first) {
+            let Some(weights) = &by_usable[first] else {
+                return x.clone();
+            };
+            let terms = self.estimates.iter().zip(weights);
+            return terms.fold(from.clone().mul_scalar(decay), |sum, ((d, _), &w)| {
+                sum + d.clone().mul_scalar(w as f32)
+            });
+        }
+        let of_rows = |f: &dyn Fn(&Option<Vec<f64>>) -> f64| {
+            let values = self.usable.iter().map(|&n| f(&by_usable[n]) as f32);
+            by_row(values.collect(), x)
+        };
+        let stays = of_rows(&|w| f64::from(u8::from(w.is_none())));
+        let moves = of_rows(&|w| w.as_ref().map_or(0.0, |_| there / here));
+        let start = x.clone() * stays + from.clone() * moves;
+        let terms = self.estimates.iter().enumerate();
+        terms.fold(start, |sum, (i, (d, _))| {
+            let w =
+                |w: &Option<Vec<f64>>| w.as_ref().and_then(|w| w.get(i)).copied().unwrap_or(0.0);
+            sum + d.clone() * of_rows(&w)
+        })
+    }
+}
+
+/// One number a row, to be multiplied with `[rows, 1, height, width]` on the device of `like`.
+fn by_row(values: Vec<f32>, like: &Tensor<4>) -> Tensor<4> {
+    let rows = values.len();
+    Tensor::from_data(TensorData::new(values, [rows, 1, 1, 1]), &like.device())
 }
 
 fn plus(a: Tensor<4>, b: Option<Tensor<4>>) -> Tensor<4> {

@@ -104,9 +104,7 @@ impl Plan {
             start_file: files.next(),
             more_files: files.collect(),
             reading: self.reading.clone(),
-            start_date: None,
-            closed_form: None,
-            one_start: false,
+            ..RolloutSpec::default()
         }
     }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Result, UserError};
 
+use super::plan::Watch;
 use super::recipe::Reading;
 use super::session_file::{self, SessionFile};
 
@@ -35,6 +36,14 @@ pub enum Carried {
 /// # Errors
 /// The file cannot be read, carries no recipe, or is damaged.
 pub fn read(path: &Path) -> Result<Carried> {
+    read_watched(path, &Watch::default())
+}
+
+/// As [`read`], with progress and cancel.
+///
+/// # Errors
+/// As [`read`]; the end was asked for.
+pub fn read_watched(path: &Path, watch: &Watch) -> Result<Carried> {
     if path.is_dir() {
         return Err(fail(path, "it is a folder, not a file"));
     }
@@ -45,7 +54,7 @@ pub fn read(path: &Path) -> Result<Carried> {
     file.rewind().map_err(|e| fail(path, e))?;
     let head = head.get(..count).unwrap_or_default();
     if head.starts_with(session_file::MAGIC) {
-        return Ok(Carried::Session(Box::new(session_file::read(path)?)));
+        return Ok(Carried::Session(Box::new(session_file::read(path, watch)?)));
     }
     let found = match head {
         [0x89, b'P', b'N', b'G', ..] => from_png(&mut file),

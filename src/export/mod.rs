@@ -33,7 +33,7 @@ mod strokes;
 mod tables;
 pub mod text;
 
-pub use carry::{Carried, read, sidecar};
+pub use carry::{Carried, read, read_watched, sidecar};
 pub use mp4::Ffmpeg;
 pub use plan::{Format, Plan, Watch, hash};
 pub use recipe::{FORMAT, GlobeRecipe, Newer, Reading, Recipe, kind_of};

@@ -110,7 +110,7 @@ pub struct Plan {
     pub extra: serde_json::Value,
 }
 
-/// Progress and cancel of an export.
+/// Progress and cancel of an export, or of reading a file.
 #[derive(Debug, Clone, Default)]
 pub struct Watch(Arc<Watched>);
 
@@ -136,6 +136,20 @@ impl Watch {
     /// Whether the end was asked for.
     pub fn is_cancelled(&self) -> bool {
         self.0.cancel.load(Ordering::Relaxed)
+    }
+
+    /// Notes how many of the bytes to be read were.
+    ///
+    /// # Errors
+    /// The end was asked for.
+    pub(super) fn read(&self, bytes: u64, of: u64) -> io::Result<()> {
+        let mib = |n: u64| (n >> 20) as usize;
+        self.0.done.store(mib(bytes), Ordering::Relaxed);
+        self.0.all.store(mib(of), Ordering::Relaxed);
+        match self.is_cancelled() {
+            true => Err(io::Error::other("reading it was stopped, as asked")),
+            false => Ok(()),
+        }
     }
 
     /// Notes progress.

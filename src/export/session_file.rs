@@ -214,8 +214,8 @@ fn frames_of(archive: &Archive) -> Range<usize> {
 /// Reads a session file.
 ///
 /// # Errors
-/// The file cannot be read, is cut or changed, or of a newer version.
-pub fn read(path: &Path) -> Result<SessionFile> {
+/// The file cannot be read, is cut or changed, or of a newer version; the end was asked for.
+pub fn read(path: &Path, watch: &Watch) -> Result<SessionFile> {
     let fail = |cause: String| {
         UserError::new(
             format!("Cannot open the session {}", path.display()),
@@ -249,7 +249,7 @@ pub fn read(path: &Path) -> Result<SessionFile> {
             ))
         });
     }
-    if !is_whole(&mut file, length).map_err(broken)? {
+    if !is_whole(&mut file, length, watch).map_err(broken)? {
         return Err(fail(
             "the file was cut or changed: its hash is not that of its contents".to_owned(),
         ));
@@ -277,7 +277,7 @@ pub fn read(path: &Path) -> Result<SessionFile> {
     }
     file.seek(SeekFrom::Start(body)).map_err(broken)?;
     let members = recipe.rollout.members;
-    let frames = frames(&mut file, &head, members, head_at - body).map_err(broken)?;
+    let frames = frames(&mut file, &head, members, head_at - body, watch).map_err(broken)?;
     let archive = assemble(&head, &frames).ok_or_else(|| {
         fail("its branches name frames that are not in it, or not in their order".to_owned())
     })?;
@@ -301,12 +301,14 @@ fn number(file: &mut impl Read) -> io::Result<u64> {
 }
 
 /// Whether the hash at the end is that of what stands before it.
-fn is_whole(file: &mut (impl Read + Seek), length: u64) -> io::Result<bool> {
+fn is_whole(file: &mut (impl Read + Seek), length: u64, watch: &Watch) -> io::Result<bool> {
     file.rewind()?;
     let mut sha = Sha256::new();
     let mut left = length - 32;
     let mut bytes = vec![0; 1 << 20];
     while left > 0 {
+        // Its frames are read after that.
+        watch.read(length - left, 2 * length)?;
         let n = left.min(bytes.len() as u64) as usize;
         let part = bytes.get_mut(..n).unwrap_or_default();
         file.read_exact(part)?;
@@ -324,6 +326,7 @@ fn frames(
     head: &Head,
     members: usize,
     length: u64,
+    watch: &Watch,
 ) -> io::Result<Vec<Arc<FrameSet>>> {
     let damaged = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
     if length > LARGEST_BYTES.saturating_mul(2) {
@@ -332,6 +335,7 @@ fn frames(
     let settings: Vec<Arc<Settings>> = head.settings.iter().cloned().map(Arc::new).collect();
     let (mut left, mut bytes, mut out) = (length, Vec::new(), Vec::new());
     while left > 0 {
+        watch.read(2 * length - left, 2 * length)?;
         let count = number(file)?;
         if count.saturating_add(8) > left {
             return Err(damaged("a frame claims an impossible length"));

@@ -9,7 +9,8 @@ use crate::diffusion::wavelet::band_count;
 use crate::diffusion::wavelet_tower::WaveletCalibration;
 use crate::error::{Result, UserError};
 use crate::field::Globe;
-use crate::nn::{EncoderConfig, UNetConfig};
+use crate::nn::{EncoderConfig, HistoryTower, UNetConfig, VideoDenoiser};
+use crate::rollout::settings::Solver;
 
 /// Version of the card format.
 pub const CARD_VERSION: u32 = 1;
@@ -48,6 +49,9 @@ pub struct ModelCard {
     /// Measured quality of rollouts; one entry a setting.
     #[serde(default)]
     pub quality: Vec<QualityCard>,
+    /// Samplers from quick to good, measured side by side (`eddyscope sweep --write-card`).
+    #[serde(default, rename = "sampler", skip_serializing_if = "Vec::is_empty")]
+    pub samplers: Vec<SamplerCard>,
 }
 
 /// What the model was made from.
@@ -248,6 +252,42 @@ pub struct RainTruth {
     pub zonal_mean: Vec<f64>,
 }
 
+/// A sampler, and what rollouts with it were like.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SamplerCard {
+    /// Short name ("draft", "fast", "fine").
+    pub name: String,
+    /// Integrator.
+    pub solver: Solver,
+    /// Noise levels.
+    pub steps: usize,
+    /// Members and frames of the rollout that it was measured in.
+    pub members: usize,
+    /// See `members`.
+    pub frames: usize,
+    /// What the rollout was judged by.
+    pub figures: SamplerFigures,
+    /// The score of `eddyscope sweep`; smaller is better.
+    pub score: f64,
+}
+
+/// Errors of a rollout; what the model's world does not have is left out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SamplerFigures {
+    /// Mean absolute error of the autocorrelation, lags 1-10.
+    pub acf_error: Option<f64>,
+    /// Standard deviation divided by the data's.
+    pub std_ratio: Option<f64>,
+    /// Spectrum error.
+    pub spectrum_error: Option<f64>,
+    /// Dynamics skill minus truth's (turbulence).
+    pub skill_difference: Option<f64>,
+    /// Wet share of the area minus truth's (precipitation).
+    pub wet_difference: Option<f64>,
+}
+
 /// Measured quality of a rollout.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -335,6 +375,39 @@ impl ModelCard {
         {
             return fail("truth.acf, acf_lo and acf_hi must have 11 entries".into());
         }
+        if let Some(s) = card.samplers.iter().find(|s| !(2..=200).contains(&s.steps)) {
+            return fail(format!("the sampler {} has {} steps", s.name, s.steps));
+        }
+        for (what, told, trunk) in card.networks() {
+            if let Err(e) = trunk.validate() {
+                return fail(format!("{what}: {}", e.cause));
+            }
+            if told != (trunk.embedding > 0) {
+                let is = if told { "is" } else { "is not" };
+                return fail(format!(
+                    "{what}: it {is} told the noise level, but embedding is {}",
+                    trunk.embedding
+                ));
+            }
+        }
+        if let Some(e) = &card.encoder {
+            e.network.validate()?;
+        }
+        let takes = |network: &UNetConfig, of: &dyn Fn(bool) -> usize| {
+            [false, true].map(of).contains(&network.in_channels)
+        };
+        if card.denoiser.network.in_channels != 1
+            || card.denoiser.network.out_channels != 1
+            || !card
+                .two_tower
+                .as_ref()
+                .is_none_or(|t| takes(&t.network, &HistoryTower::in_channels))
+            || !card.video.as_ref().is_none_or(|v| {
+                v.network.out_channels == 1 && takes(&v.network, &VideoDenoiser::in_channels)
+            })
+        {
+            return fail("a network has other inputs or outputs than its task has".into());
+        }
         if let Some(t) = &card.two_tower {
             match (&t.calibration, &t.wavelet, &card.data.globe) {
                 (Some(c), None, None) => c.validate()?,
@@ -350,13 +423,7 @@ impl ModelCard {
             g.grid.validate()?;
             g.transform.validate()?;
             let shape = [g.grid.ny(), g.grid.nx];
-            let networks = std::iter::once(&card.denoiser.network)
-                .chain(card.two_tower.as_ref().map(|t| &t.network));
-            if let Some(p) = networks.filter_map(|n| n.position).find(|p| *p != shape) {
-                return fail(format!(
-                    "a network has the position {p:?}, the grid is {shape:?}"
-                ));
-            }
+            card.check_grid(shape)?;
             if let Some(t) = &card.two_tower {
                 let maps = band_count(shape[0], shape[1]);
                 if t.network.out_channels != maps + 1
@@ -369,6 +436,38 @@ impl ModelCard {
             }
         }
         Ok(card)
+    }
+
+    /// The networks by name: whether each is told a noise level, and its sizes (an encoder's trunk).
+    fn networks(&self) -> Vec<(&'static str, bool, UNetConfig)> {
+        let mut all = vec![("denoiser", true, self.denoiser.network.clone())];
+        all.extend((self.two_tower.iter()).map(|t| ("two_tower", false, t.network.clone())));
+        all.extend((self.encoder.iter()).map(|e| ("encoder", true, e.network.trunk())));
+        all.extend((self.video.iter()).map(|v| ("video", true, v.network.clone())));
+        all
+    }
+
+    /// Checks that every network can work on the grid of `[rows, columns]` that the model's world has.
+    ///
+    /// # Errors
+    /// Names the network that cannot.
+    pub fn check_grid(&self, shape @ [ny, nx]: [usize; 2]) -> Result<()> {
+        match self.networks().iter().find(|n| !n.2.fits(shape)) {
+            None => Ok(()),
+            Some((what, _, network)) => Err(UserError::new(
+                format!("The model {} cannot be used", self.name),
+                match network.position {
+                    Some([rows, columns]) => format!(
+                        "its {what} knows the places of a grid of {rows} x {columns}, the grid is {ny} x {nx}"
+                    ),
+                    None => format!(
+                        "its {what} needs sides that are multiples of {}, the grid is {ny} x {nx}",
+                        network.divisor()
+                    ),
+                },
+                "train the model again for this grid",
+            )),
+        }
     }
 
     /// The card as TOML.

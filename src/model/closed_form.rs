@@ -69,6 +69,7 @@ pub(crate) fn card(world: &ClosedForm) -> ModelCard {
             rain: None,
         },
         quality: Vec::new(),
+        samplers: Vec::new(),
     }
 }
 

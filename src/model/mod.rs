@@ -158,3 +158,6 @@ impl Model {
             + self.fields.as_ref().map_or(0, |f| f.len())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -111,6 +111,15 @@ pub struct EncoderConfig {
     pub sigma_data: f32,
 }
 
+/// Channels, heads, widths and groups of a network at most. Together with the other bounds it keeps every product of
+/// sizes below 2^64, so that whoever places tensors by them need not ask.
+const MOST_CHANNELS: usize = 4096;
+/// Levels at most, and residual blocks of one level.
+const MOST_LEVELS: usize = 12;
+const MOST_BLOCKS: usize = 64;
+/// Rows or columns of a field at most.
+const MOST_SIDE: usize = 1 << 14;
+
 /// Number of frequencies of the noise embedding.
 pub(super) const FREQUENCIES: usize = 32;
 
@@ -198,6 +207,21 @@ impl UNetConfig {
         if levels == 0 || self.in_channels == 0 || self.out_channels == 0 {
             return wrong("a network needs channels and at least one level".into());
         }
+        if levels > MOST_LEVELS {
+            return wrong(format!("{levels} levels are more than {MOST_LEVELS}"));
+        }
+        let counts = [self.in_channels, self.out_channels, self.embedding];
+        if let Some(n) = counts
+            .iter()
+            .chain(&self.channels)
+            .find(|n| **n > MOST_CHANNELS)
+        {
+            return wrong(format!("{n} channels are more than {MOST_CHANNELS}"));
+        }
+        let blocks = self.blocks.iter().chain(&self.up_blocks);
+        if let Some(n) = blocks.max().filter(|n| **n > MOST_BLOCKS) {
+            return wrong(format!("{n} blocks of a level are more than {MOST_BLOCKS}"));
+        }
         if ![1, 2, 4].contains(&self.patch) {
             return wrong(format!("patch is {}, it can be 1, 2 or 4", self.patch));
         }
@@ -230,19 +254,21 @@ impl UNetConfig {
                 "a pole lies beyond rows, not beyond columns: padding is [rows, columns]".into(),
             );
         }
-        if let Some([ny, nx]) = self.position
-            && (ny == 0 || nx == 0 || ny % self.divisor() != 0 || nx % self.divisor() != 0)
+        if let Some(field @ [ny, nx]) = self.position
+            && !self.fits(field)
         {
             return wrong(format!(
-                "the sides of position ({ny} x {nx}) must be multiples of {}",
+                "the sides of position ({ny} x {nx}) must be multiples of {}, {MOST_SIDE} at most",
                 self.divisor()
             ));
         }
         if self.groups == 0 || self.heads == 0 {
             return wrong("groups and heads must be at least 1".into());
         }
-        for (c, a) in self.channels.iter().zip(&self.attention) {
-            if *a && c % self.heads != 0 {
+        // With skips from every block there is attention at the bottom in any case.
+        for (i, (c, a)) in self.channels.iter().zip(&self.attention).enumerate() {
+            let bottom = self.skips == Skips::Block && i + 1 == levels;
+            if (*a || bottom) && c % self.heads != 0 {
                 return wrong(format!(
                     "{c} channels cannot be split into {} heads",
                     self.heads
@@ -255,6 +281,15 @@ impl UNetConfig {
     /// The number that height and width of a field must be divisible by.
     pub fn divisor(&self) -> usize {
         self.patch << (self.channels.len() - 1)
+    }
+
+    /// Whether a network of [valid](Self::validate) sizes can work on fields of `[rows, columns]`.
+    pub fn fits(&self, field: [usize; 2]) -> bool {
+        let divisor = self.divisor();
+        field
+            .iter()
+            .all(|n| (1..=MOST_SIDE).contains(n) && n.is_multiple_of(divisor))
+            && self.position.is_none_or(|own| own == field)
     }
 }
 
@@ -274,6 +309,30 @@ impl EncoderConfig {
             increments: true,
             sigma_data: 0.5,
         }
+    }
+
+    /// Checks that a network can be built from these sizes.
+    ///
+    /// # Errors
+    /// Names the size that does not fit.
+    pub fn validate(&self) -> Result<()> {
+        let wrong = |cause: String| {
+            Err(UserError::new(
+                "The encoder's sizes do not fit together",
+                cause,
+                "correct the encoder's network section",
+            ))
+        };
+        if !(1..=MOST_CHANNELS).contains(&self.hidden) {
+            return wrong(format!(
+                "hidden is {}, it can be 1 to {MOST_CHANNELS}",
+                self.hidden
+            ));
+        }
+        if self.embedding == 0 {
+            return wrong("embedding is 0, but the encoder is told the noise level".into());
+        }
+        self.trunk().validate()
     }
 
     /// Input channels: candidate, four frames, three masks, and the two increments if asked for.

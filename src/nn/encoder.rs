@@ -118,7 +118,7 @@ impl Encoder {
     }
 
     /// [`Self::logits_and_gradient`] by the compiled form, where there is one and all rows have one noise level.
-    fn fast(
+    pub(super) fn fast(
         &self,
         x: &Tensor<4>,
         history: &Tensor<4>,

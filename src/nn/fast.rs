@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use burn::module::Module;
 use burn::tensor::{Tensor, TensorData};
 
-use super::compiled::{Cost, Input, Output, Program, Weights};
+use super::compiled::{Cost, Input, Kind, Output, Program, Weights};
 use super::config::UNetConfig;
 use super::{ops, weights};
 
@@ -22,25 +22,34 @@ struct Ready {
     program: Mutex<Option<Program>>,
 }
 
-#[derive(Clone, Copy)]
-enum Kind {
-    UNet,
-    /// An encoder, with the gradient of so many channels.
-    Encoder(usize),
-}
-
 impl Ready {
     /// The network for fields of `[rows, columns]`.
     fn plan(&self, field: [usize; 2]) -> Option<Program> {
         match self.kind {
-            Kind::UNet => Some(Program::unet(&self.config, &self.weights, field)),
+            Kind::UNet => Program::unet(&self.config, &self.weights, field),
             Kind::Encoder(channels) => {
                 Program::encoder(&self.config, &self.weights, field, channels)
             }
         }
     }
 
-    /// Runs the network; see [`Program::run`]. `None` where it cannot be compiled.
+    /// Whether the network can be asked so: with such inputs, and told a noise level or not.
+    fn fits(&self, inputs: &[Scaled], c_noise: Option<f32>) -> bool {
+        let Some([rows, _, ny, nx]) = inputs.first().map(|(x, _)| x.dims()) else {
+            return false;
+        };
+        let alike = |(x, _): &Scaled| {
+            let [own, _, y, x] = x.dims();
+            [own, y, x] == [rows, ny, nx]
+        };
+        let channels: usize = inputs.iter().map(|(x, _)| x.dims()[1]).sum();
+        self.config.fits([ny, nx])
+            && inputs.iter().all(alike)
+            && channels == self.config.in_channels
+            && c_noise.is_some() == (self.config.embedding > 0)
+    }
+
+    /// Runs the network; see [`Program::run`]. `None` where it does not fit or cannot be compiled.
     fn run(
         &self,
         inputs: Vec<Scaled>,
@@ -49,6 +58,9 @@ impl Ready {
         channels: usize,
         logits: Option<&mut [f32]>,
     ) -> Option<Tensor<4>> {
+        if !self.fits(&inputs, c_noise) {
+            return None;
+        }
         let first = inputs.first()?;
         let [rows, _, ny, nx] = first.0.dims();
         let device = first.0.device();
@@ -102,12 +114,16 @@ impl Compiled {
         Self::new(config, module, Kind::UNet)
     }
 
-    /// Compiles an encoder whose trunk has these sizes, with the gradient of the first `channels` channels.
+    /// Compiles an encoder whose trunk has these sizes, with the gradient of the first `channels` channels; does not where
+    /// its padding has no compiled way back.
     pub fn encoder<M: Module>(config: &UNetConfig, module: &M, channels: usize) -> Self {
         Self::new(config, module, Kind::Encoder(channels))
     }
 
     fn new<M: Module>(config: &UNetConfig, module: &M, kind: Kind) -> Self {
+        if !kind.possible(config) {
+            return Self(None);
+        }
         let weights = weights::parameters(module)
             .into_iter()
             .map(|p| (p.name, p.values))

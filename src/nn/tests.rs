@@ -1,6 +1,7 @@
 //! Kernels against burn's own operations, networks against themselves in other batches and threads, files.
 
 mod compiled;
+mod drawn;
 mod files;
 mod kernels;
 mod networks;

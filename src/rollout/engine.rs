@@ -157,6 +157,10 @@ impl Engine {
         if let Some(world) = &card.closed_form {
             return Self::closed_form(&world.clone(), model.hash(), compute);
         }
+        // On the globe the card has been checked against its own grid.
+        if card.data.globe.is_none() {
+            card.check_grid([sim::Params::preset(&card.data.preset)?.n; 2])?;
+        }
         let device = &compute.device;
         let fields = match &model.fields {
             Some(bytes) => Some(Fields::read(bytes, &format!("of the model {}", card.name))?),
@@ -411,6 +415,7 @@ impl Engine {
             units: card.units.clone(),
             shape: (ny, nx),
             frame_interval: self.frame_interval(),
+            samplers: card.samplers.clone(),
             video: self.video.is_some(),
             video_strength: card.video.as_ref().map_or_else(
                 || GuidanceSettings::default().video_strength,

@@ -44,6 +44,13 @@ impl Lanes {
                 "choose a number in that range; several runs with other seeds make larger ensembles",
             ));
         }
+        if spec.first_member > 1_000_000 {
+            return Err(UserError::new(
+                format!("the first member cannot be number {}", spec.first_member),
+                "members are numbered up to 1000000",
+                "choose a smaller number",
+            ));
+        }
         let (truth, frames) = Truth::start(engine, spec, history)?;
         let count = frames.len();
         let history: History = frames.into_iter().rev().collect();

@@ -16,7 +16,7 @@ use super::settings::{LANES, LaneKind, RolloutSpec, Settings};
 use super::spill::OnDisk;
 use crate::data::{Calendar, Date};
 use crate::field::Globe;
-use crate::model::card::RainTruth;
+use crate::model::card::{RainTruth, SamplerCard};
 
 /// What the window asks of the worker.
 #[derive(Debug, Clone)]
@@ -132,6 +132,8 @@ pub struct ModelFacts {
     pub usable_strength: [f32; 2],
     /// Why it is suggested, a sentence for each discriminator.
     pub suggested_why: [String; 2],
+    /// Samplers from quick to good, as measured; empty where none were.
+    pub samplers: Vec<SamplerCard>,
     /// Whether there is a video model.
     pub video: bool,
     /// Suggested strength of the guided video lane.

@@ -14,7 +14,7 @@ use crate::random::{NoiseKey, Stream};
 use super::engine::{Engine, HISTORY};
 use super::frame::DenoisingTrace;
 use super::lanes::Lanes;
-use super::settings::{DiscriminatorKind, LaneKind, Settings, Start};
+use super::settings::{DiscriminatorKind, GuidanceSettings, LaneKind, Settings, Start};
 
 /// A frame of the sampled lanes on its way.
 pub struct FrameInProgress {
@@ -23,6 +23,8 @@ pub struct FrameInProgress {
     history: Tensor<4>,
     conditioned: Option<Box<dyn Conditioned>>,
     conditioned_for: Option<(DiscriminatorKind, Context)>,
+    /// What guided the step before: the settings, what was told, each row's strength.
+    steered: Option<(GuidanceSettings, Context, Vec<f32>)>,
     /// Rows of the image model; the ones behind them are the video model's.
     image_rows: usize,
     /// What the video model sees of the history, and what it was told.
@@ -61,7 +63,8 @@ impl FrameInProgress {
         settings: &Settings,
         watch: bool,
     ) -> Option<Self> {
-        Self::begin_member(engine, lanes, kinds, settings, watch, 0)
+        let first = lanes.spec.number(0);
+        Self::begin_member(engine, lanes, kinds, settings, watch, first)
     }
 
     /// The same where the lanes' first member is number `first_member` of its rollout: its noise is that member's.
@@ -98,6 +101,7 @@ impl FrameInProgress {
             history,
             conditioned: None,
             conditioned_for: None,
+            steered: None,
             image_rows,
             video: None,
             frame,
@@ -139,6 +143,7 @@ impl FrameInProgress {
                 _ => 0.0,
             })
             .collect();
+        self.tell_what_changed(g, wanted.1, &strengths);
         let asked = self.watch || strengths.iter().any(|&s| s != 0.0);
         if !asked {
             self.conditioned = None;
@@ -173,6 +178,30 @@ impl FrameInProgress {
             });
         }
         Ok(evaluations)
+    }
+
+    /// Tells the sampler which rows are guided by something else than at the step before: a slider may move within a frame.
+    fn tell_what_changed(&mut self, g: &GuidanceSettings, told: Context, strengths: &[f32]) {
+        if let Some((before, told_before, strengths_before)) = &self.steered {
+            let but_for_strengths = GuidanceSettings {
+                strength: before.strength,
+                video_strength: before.video_strength,
+                ..g.clone()
+            };
+            let settings = *before != but_for_strengths;
+            let context = *told_before != told;
+            let changed: Vec<bool> = strengths
+                .iter()
+                .zip(strengths_before)
+                .enumerate()
+                .map(|(row, (now, then))| {
+                    let video = row >= self.image_rows;
+                    now != then || (*now != 0.0 && settings) || ((video || *now != 0.0) && context)
+                })
+                .collect();
+            self.sampler.guided_anew(&changed);
+        }
+        self.steered = Some((g.clone(), told, strengths.to_vec()));
     }
 
     /// The networks of this frame's rows. The video model looks at the history when it is told something new.
@@ -259,7 +288,7 @@ pub fn forecaster_frame(
         let key = NoiseKey {
             seed: lanes.spec.seed,
             stream: Stream::Forecaster,
-            member: member as u32,
+            member: lanes.spec.number(member),
             frame: lanes.next as u32,
             step: 0,
         };

@@ -14,8 +14,31 @@ pub enum Solver {
     Heun,
     /// The update as printed in Hess et al. 2025, algorithm 1: total guidance 1.5 lambda.
     AsPrinted,
-    /// DPM-Solver++(2M), deterministic, one network evaluation a step.
+    /// DPM-Solver++(2M) (Lu et al. 2022), deterministic, one network evaluation a step.
     Dpm,
+    /// The same of third order.
+    Dpm3,
+    /// Predictor of second order and a corrector that costs nothing more, as in UniPC (Zhao et al. 2023); deterministic, one
+    /// network evaluation a step.
+    #[serde(rename = "unipc")]
+    #[value(name = "unipc")]
+    UniPc,
+}
+
+impl Solver {
+    /// Network evaluations of a frame.
+    pub fn evaluations(self, steps: usize) -> usize {
+        match self {
+            // The last step is Euler's.
+            Self::Heun | Self::AsPrinted => (2 * steps).saturating_sub(1),
+            Self::Dpm | Self::Dpm3 | Self::UniPc => steps,
+        }
+    }
+
+    /// Whether churn puts noise into it.
+    pub fn is_stochastic(self) -> bool {
+        matches!(self, Self::Heun | Self::AsPrinted)
+    }
 }
 
 /// How the noise levels lie between the largest and the smallest.
@@ -250,6 +273,10 @@ pub struct RolloutSpec {
     pub seed: u64,
     /// Ensemble members, 1..=64.
     pub members: usize,
+    /// Number of the first member: what a member becomes depends on the seed and its number alone, so that an ensemble can be
+    /// made in parts, by several processes or machines.
+    #[serde(skip_serializing_if = "is_default")]
+    pub first_member: usize,
     /// File with start frames; without it the solver makes a start from the seed. On the globe a file of daily
     /// precipitation: the recording that gives the start and goes on as truth, instead of the shipped one.
     pub start_file: Option<std::path::PathBuf>,
@@ -271,6 +298,13 @@ pub struct RolloutSpec {
     pub one_start: bool,
 }
 
+impl RolloutSpec {
+    /// The number that the noise of a member is drawn with; `member` counts from 0 within this rollout.
+    pub fn number(&self, member: usize) -> u32 {
+        (self.first_member + member) as u32
+    }
+}
+
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
@@ -280,6 +314,7 @@ impl Default for RolloutSpec {
         Self {
             seed: 0,
             members: 1,
+            first_member: 0,
             start_file: None,
             more_files: Vec::new(),
             reading: Choices::default(),

@@ -182,7 +182,7 @@ impl Truth {
                             .filter_map(|f| f.get(member))
                             .map(|f| engine.normaliser.normalised(f))
                             .collect();
-                        let next = process.next(spec.seed, member as u32, frame, &history);
+                        let next = process.next(spec.seed, spec.number(member), frame, &history);
                         engine.normaliser.physical(&next).0.into()
                     })
                     .collect();
@@ -252,7 +252,7 @@ impl Truth {
 fn advance(states: &mut [sim::State], engine: &mut Engine, spec: &RolloutSpec) {
     if let Some(solver) = engine.world.solver() {
         for (member, state) in states.iter_mut().enumerate() {
-            solver.advance_frame(state, spec.seed, member as u32);
+            solver.advance_frame(state, spec.seed, spec.number(member));
         }
     }
 }
@@ -310,12 +310,12 @@ fn process_start(engine: &Engine, spec: &RolloutSpec, history: usize) -> Result<
             ));
         }
         let interval = engine.frame_interval();
-        let runs = start_members(path, engine.shape()[0], interval, spec.members, history)?;
+        let runs = start_members(path, engine.shape()[0], interval, spec, history)?;
         return Ok(by_time(&runs));
     }
-    let runs: Vec<_> = (0..spec.members as u32)
+    let runs: Vec<_> = (0..spec.members)
         .map(|member| {
-            let start = process.start(spec.seed, member, HISTORY);
+            let start = process.start(spec.seed, spec.number(member), HISTORY);
             start
                 .iter()
                 .map(|f| engine.normaliser.physical(f).0)
@@ -335,7 +335,7 @@ fn solver_start(engine: &mut Engine, spec: &RolloutSpec, history: usize) -> Resu
         return Ok((Vec::new(), Vec::new()));
     };
     if let Some(path) = &spec.start_file {
-        let members = start_members(path, side, interval, spec.members, history)?;
+        let members = start_members(path, side, interval, spec, history)?;
         let states = members
             .iter()
             .map(|run| solver.state_from_field(run.last().map_or(&[] as &[f32], Vec::as_slice)))
@@ -345,8 +345,11 @@ fn solver_start(engine: &mut Engine, spec: &RolloutSpec, history: usize) -> Resu
     let mut members = Vec::with_capacity(spec.members);
     let mut states = Vec::with_capacity(spec.members);
     // An ensemble from one start: the forcing, and with it truth's future, still differs from member to member.
-    let made = if spec.one_start { 1 } else { spec.members };
-    for member in 0..made as u32 {
+    let (made, first) = match spec.one_start {
+        true => (1, 0),
+        false => (spec.members, spec.number(0)),
+    };
+    for member in first..first + made as u32 {
         let mut state = solver.random_state(spec.seed, member);
         solver.spin_up(&mut state, spec.seed, member);
         let mut run = vec![solver.field(&state)];
@@ -369,12 +372,19 @@ fn start_members(
     path: &Path,
     side: usize,
     interval: f64,
-    members: usize,
+    spec: &RolloutSpec,
     history: usize,
 ) -> Result<Vec<Vec<Vec<f32>>>> {
     let series = data::read_series(path, None)?;
     let name = path.display().to_string();
     let past = history.max(series.frames.saturating_sub(1).min(HISTORY - 1));
+    // A file with one member starts all of them.
+    let skipped = if series.members == 1 {
+        0
+    } else {
+        spec.first_member
+    };
+    let members = skipped + spec.members;
     let start = data::start_from_series(&name, &series, Grid::periodic(side), past, members)?;
     if history > 0 && (start.frame_interval / interval - 1.0).abs() > 0.01 {
         return Err(UserError::new(
@@ -386,7 +396,7 @@ fn start_members(
             "use a history length of 0, which needs the last frame only, or frames with the model's spacing",
         ));
     }
-    Ok(start.members)
+    Ok(start.members.into_iter().skip(skipped).collect())
 }
 
 #[cfg(test)]

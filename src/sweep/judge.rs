@@ -163,6 +163,42 @@ pub fn usable<'a>(points: impl IntoIterator<Item = &'a Finished> + Clone) -> Opt
         .max_by(f32::total_cmp)
 }
 
+/// What [`ladder`] asks, for people.
+pub const LADDER: &str = "samplers: \"fine\" has the smallest score of all, \"fast\" the fewest network evaluations of those \
+     with at most 1.5 times its score, \"draft\" of those with at most 4 times its score";
+
+/// Samplers from quick to good: see [`LADDER`]. A sampler that would stand twice stands once, under its better name.
+pub fn ladder<'a>(
+    points: impl IntoIterator<Item = &'a Finished> + Clone,
+) -> Vec<(&'static str, &'a Finished)> {
+    let Some(fine) = best(points.clone()) else {
+        return Vec::new();
+    };
+    let limit = fine.score.unwrap_or(f64::INFINITY);
+    let cost = |p: &Finished| {
+        let s = &p.recipe.settings.sampler;
+        s.solver.evaluations(s.steps)
+    };
+    let quickest = |times: f64| {
+        let able = points.clone().into_iter();
+        able.filter(|p| p.score.is_some_and(|s| s <= times * limit))
+            .min_by(|a, b| {
+                let of = |p: &Finished| p.score.unwrap_or(f64::INFINITY);
+                cost(a).cmp(&cost(b)).then(of(a).total_cmp(&of(b)))
+            })
+    };
+    let mut out = vec![("fine", fine)];
+    for (name, times) in [("fast", 1.5), ("draft", 4.0)] {
+        if let Some(p) = quickest(times)
+            && out.iter().all(|(_, q)| cost(q) > cost(p))
+        {
+            out.push((name, p));
+        }
+    }
+    out.reverse();
+    out
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
@@ -212,6 +248,31 @@ pub(super) mod tests {
         };
         assert!((rain.score().unwrap() - 3.0).abs() < 1e-9);
         assert_eq!(Figures::default().score(), None);
+    }
+
+    #[test]
+    fn samplers_go_from_quick_to_good() {
+        let with = |steps: usize, acf: f64| {
+            let mut p = point(1.0, acf, 1.0, 0.0, false);
+            p.recipe.settings.sampler.steps = steps;
+            p
+        };
+        let all = [
+            with(3, 0.2),
+            with(5, 0.04),
+            with(6, 0.036),
+            with(8, 0.014),
+            with(10, 0.013),
+            with(20, 0.012),
+        ];
+        let named: Vec<_> = ladder(&all)
+            .iter()
+            .map(|(n, p)| (*n, p.recipe.settings.sampler.steps))
+            .collect();
+        assert_eq!(named, [("draft", 5), ("fast", 8), ("fine", 20)]);
+        // One sampler for all.
+        assert_eq!(ladder(&all[..1]).len(), 1);
+        assert!(ladder(&[point(1.0, 0.1, 1.0, 0.0, true)]).is_empty());
     }
 
     #[test]

@@ -16,4 +16,4 @@ pub mod report;
 pub mod run;
 
 pub use grid::{Axis, Knob, Point, points};
-pub use judge::{Figures, Finished, best, criterion, usable};
+pub use judge::{Figures, Finished, LADDER, best, criterion, ladder, usable};

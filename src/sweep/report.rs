@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::grid::Axis;
-use super::judge::{Finished, best, criterion, usable};
+use super::grid::{Axis, Knob};
+use super::judge::{Finished, LADDER, best, criterion, ladder, usable};
 
 /// A figure of the table: its heading and how it is read off a point.
 type Column = (&'static str, fn(&Finished) -> Option<f64>);
@@ -60,6 +60,22 @@ pub fn text(points: &[Finished], axes: &[Axis], globe: bool) -> String {
         out.push('\n');
     }
     let _ = writeln!(out, "{}", criterion(globe));
+    if axes
+        .iter()
+        .any(|a| matches!(a.knob, Knob::Steps | Knob::Solver))
+    {
+        let _ = writeln!(out, "{LADDER}");
+        for (name, p) in ladder(points) {
+            let s = &p.recipe.settings.sampler;
+            let evaluations = s.solver.evaluations(s.steps);
+            let score = p.score.unwrap_or(f64::NAN);
+            let _ = writeln!(
+                out,
+                "  {name}: {:?}, {} steps, {evaluations} evaluations a frame, score {score:.2}",
+                s.solver, s.steps
+            );
+        }
+    }
     if let Some(limit) = usable(points) {
         let _ = writeln!(out, "no run blew up at strengths up to {limit}");
     }

@@ -158,6 +158,7 @@ pub fn assemble(
         },
         truth: measured.truth,
         quality: Vec::new(),
+        samplers: Vec::new(),
     };
     std::fs::create_dir_all(folder).map_err(|e| {
         UserError::new(

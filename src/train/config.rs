@@ -342,7 +342,7 @@ impl TrainConfig {
     pub fn validate(&self) -> Result<()> {
         self.denoiser.network.validate()?;
         self.tower.network.validate()?;
-        self.encoder.network.trunk().validate()?;
+        self.encoder.network.validate()?;
         let o = &self.optimizer;
         let positive = |v: f64| v.is_finite() && v > 0.0;
         let video = self.video();

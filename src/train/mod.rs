@@ -13,6 +13,7 @@
 //! | [`assemble`] | weights to a model folder with its card |
 //! | [`checkpoint`] | state to disk and back, bit for bit |
 //! | [`session`] | the loop: log, validation, checkpoints, stop, resume |
+//! | [`timing`] | a step for the stopwatch |
 //!
 //! All draws of a step are a pure function of (seed, step), and the state between two steps is four flat vectors: a
 //! resumed training gives the same bits as one that was never interrupted (on the CPU).
@@ -28,6 +29,7 @@ pub mod globe;
 pub mod objective;
 pub mod optimizer;
 pub mod session;
+pub mod timing;
 pub mod truth;
 pub mod truth_globe;
 

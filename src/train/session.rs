@@ -102,7 +102,6 @@ pub fn train<O: Objective>(
         )
     })?;
     let plain = options.device.clone();
-    let device = plain.clone().autodiff();
     let module = objective.network(options.seed, &plain);
     let recipe = recipe(&options);
     let path = options.out.join(CHECKPOINT);
@@ -129,25 +128,22 @@ pub fn train<O: Objective>(
         }
         .write(&path)
     };
+    let one = OneStep {
+        objective,
+        module: &module,
+        data,
+        seed: options.seed,
+        steps: options.steps,
+        optimizer: options.optimizer,
+        device: plain.clone().autodiff(),
+    };
     while state.step < options.steps {
         if (options.stop)() {
             checkpoint(&state)?;
             return Ok(Outcome::Stopped(state.step));
         }
         let rate = learning_rate(state.step, options.steps, options.optimizer);
-        let network = weights::with_flat(module.clone(), &state.parameters, &device);
-        let loss = objective.loss(&network, data, options.seed, state.step as u32, &device);
-        let gradient = gradient(&network, loss.backward());
-        let loss = f64::from(loss.into_scalar::<f32>());
-        if !loss.is_finite() {
-            return Err(UserError::new(
-                format!("The training diverged at step {}", state.step),
-                format!("the loss is {loss}"),
-                "lower learning_rate in the training file, or resume from the last checkpoint with --resume",
-            ));
-        }
-        state.update(&gradient, options.optimizer, options.steps);
-        sum += loss;
+        sum += one.make(&mut state)?;
         count += 1;
         let mut logged = None;
         if state.step % options.log_every == 0 || state.step == options.steps {
@@ -196,6 +192,48 @@ pub fn train<O: Objective>(
     let text = serde_json::to_string_pretty(&facts).unwrap_or_default();
     weights::write_atomically(&file.with_extension("json"), text.as_bytes())?;
     Ok(Outcome::Finished(file))
+}
+
+/// What every step of a training stands on.
+pub(crate) struct OneStep<'a, O: Objective> {
+    pub objective: &'a O,
+    /// The network with any weights.
+    pub module: &'a O::Network,
+    pub data: &'a Dataset,
+    pub seed: u64,
+    /// Steps of the whole training.
+    pub steps: usize,
+    pub optimizer: &'a OptimizerConfig,
+    /// With autodiff.
+    pub device: Device,
+}
+
+impl<O: Objective> OneStep<'_, O> {
+    /// Makes one step; returns the loss before it.
+    ///
+    /// # Errors
+    /// A loss that is not finite; the state is then as before.
+    pub fn make(&self, state: &mut State) -> Result<f64> {
+        let network = weights::with_flat(self.module.clone(), &state.parameters, &self.device);
+        let loss = self.objective.loss(
+            &network,
+            self.data,
+            self.seed,
+            state.step as u32,
+            &self.device,
+        );
+        let gradient = gradient(&network, loss.backward());
+        let loss = f64::from(loss.into_scalar::<f32>());
+        if !loss.is_finite() {
+            return Err(UserError::new(
+                format!("The training diverged at step {}", state.step),
+                format!("the loss is {loss}"),
+                "lower learning_rate in the training file, or resume from the last checkpoint with --resume",
+            ));
+        }
+        state.update(&gradient, self.optimizer, self.steps);
+        Ok(loss)
+    }
 }
 
 /// The part of a training's recipe that a training which goes on must share.

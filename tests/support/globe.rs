@@ -158,6 +158,7 @@ pub fn write_with(folder: &Path, season: bool) -> PathBuf {
         }),
         truth: truth(&globe, &days),
         quality: Vec::new(),
+        samplers: Vec::new(),
     };
     write_card(&card, &out).unwrap();
     Model::from_folder(&out).unwrap();

@@ -7,11 +7,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use eddyscope::app::RolloutSource;
+use eddyscope::error::UserError;
 use eddyscope::random::{NoiseKey, Stream};
 use eddyscope::rollout::branch::Branch;
 use eddyscope::rollout::frame::{DenoisingTrace, FrameSet, LaneDiagnostics, LaneFrame, LaneStats};
 use eddyscope::rollout::protocol::{Archive, Command, Event, ModelFacts, Progress};
 use eddyscope::rollout::settings::{LaneKind, Settings};
+use eddyscope::rollout::spill::{Budget, OnDisk};
 
 pub const N: usize = 64;
 const INTERVAL: f64 = 0.16;
@@ -29,6 +31,10 @@ pub struct Script {
     pub figures: bool,
     /// Strength of the vortices; 1 is far too fast for the solver.
     pub vigour: f32,
+    /// Frames that lie on disk, the oldest ones.
+    pub on_disk: usize,
+    /// Says no to every branch.
+    pub refuses: bool,
 }
 
 /// Vorticity.
@@ -41,6 +47,8 @@ pub fn script(frames: usize) -> Script {
         globe: false,
         figures: false,
         vigour: 1.0,
+        on_disk: 0,
+        refuses: false,
     }
 }
 
@@ -61,6 +69,7 @@ pub struct Synthetic {
     version: u64,
     settings: Settings,
     globe: bool,
+    refuses: bool,
     pub commands: Arc<std::sync::Mutex<Vec<Command>>>,
 }
 
@@ -80,6 +89,7 @@ impl Synthetic {
         if script.figures {
             figures::read(&mut sets, &mut figures, script.globe);
         }
+        let on_disk = spilled(sets.drain(..script.on_disk));
         let frames: Vec<_> = sets.into_iter().map(Arc::new).collect();
         if script.frames > 0 {
             events.push_back(Event::Started(Arc::new(match script.globe {
@@ -113,6 +123,7 @@ impl Synthetic {
                     false => vec![Branch::main(Arc::new(script.settings.clone()))],
                 },
                 frames,
+                on_disk,
                 epoch: 1,
                 ..Archive::default()
             },
@@ -122,9 +133,23 @@ impl Synthetic {
             version: 0,
             settings: script.settings.clone(),
             globe: script.globe,
+            refuses: script.refuses,
             commands: Arc::default(),
         }
     }
+}
+
+/// The frames in a file, as the worker puts them there; nothing where there are none.
+fn spilled(frames: impl ExactSizeIterator<Item = FrameSet>) -> OnDisk {
+    if frames.len() == 0 {
+        return OnDisk::default();
+    }
+    let budget = Budget::new(1 << 28);
+    let mut disk = OnDisk::create(&std::env::temp_dir(), &budget).expect("a file");
+    for frame in frames {
+        disk.push(&frame).expect("room");
+    }
+    disk
 }
 
 impl RolloutSource for Synthetic {
@@ -136,6 +161,10 @@ impl RolloutSource for Synthetic {
 
     fn send(&mut self, command: Command) {
         match &command {
+            Command::Branch { .. } if self.refuses => self.events.push_back(Event::Error {
+                error: UserError::new("No branch today", "the script refuses", "ask another one"),
+                fatal: false,
+            }),
             Command::Branch { at, name, .. } => self.branch(*at, name.clone()),
             Command::SwitchBranch(id) => {
                 self.archive.activate(*id);
@@ -414,6 +443,7 @@ pub fn facts() -> ModelFacts {
         suggested_strength: [1.0, 14.0],
         usable_strength: [1.5, 60.0],
         suggested_why: ["With it dynamics skill is 0.55 (truth 0.56).", ""].map(str::to_owned),
+        samplers: Vec::new(),
         video: true,
         video_strength: 0.25,
         data_std: 3.35,

@@ -225,6 +225,7 @@ pub fn facts() -> ModelFacts {
         suggested_strength: [1.0, 14.0],
         usable_strength: [1.5, 60.0],
         suggested_why: ["With it 40 of 42 figures hold.", ""].map(str::to_owned),
+        samplers: Vec::new(),
         video: true,
         video_strength: 0.25,
         data_std: 6.0,

@@ -141,8 +141,14 @@ fn a_dropped_drawing_becomes_the_last_frame() {
         };
         let file: egui::DroppedFileHandle = Arc::new(File(path.clone()));
         harness.input_mut().dropped_files.push(file);
+        // It is read on a thread of its own.
+        let began = std::time::Instant::now();
+        while state(&mut harness).stage != Stage::Edit {
+            assert!(began.elapsed() < std::time::Duration::from_secs(60));
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            harness.run_steps(1);
+        }
         harness.run_steps(3);
-        assert_eq!(state(&mut harness).stage, Stage::Edit);
         harness.get_by_label_contains("ring.png, 200 × 120 pixels");
         answered(&mut harness, None);
         harness.get_by_label_contains("As a next frame D finds this implausible");
@@ -170,4 +176,154 @@ fn a_dropped_drawing_becomes_the_last_frame() {
         harness.run_steps(2);
         assert!(!state(&mut harness).edit.is_edited());
     }
+}
+
+/// Opens the editor and changes all frames of the history.
+fn edited(harness: &mut Window<'_>) {
+    key(harness, egui::Key::E);
+    drag(harness, [0.3, 0.4], [0.6, 0.5]);
+    assert!(state(harness).edit.is_edited());
+}
+
+#[test]
+fn the_row_of_stages_opens_the_editor_while_frames_are_made() {
+    let Some((mut harness, commands)) = Setup::new(script(20)).open() else {
+        return;
+    };
+    assert!(state(&mut harness).play.playing);
+    harness.get_by_label("Stage Edit").click();
+    harness.run_steps(2);
+    harness.get_by_label("Frame being edited");
+    assert_eq!(state(&mut harness).edit.frames().len(), 4);
+    let heard = commands.lock().expect("not poisoned").clone();
+    assert!(matches!(heard.last(), Some(Command::Pause)), "{heard:?}");
+    harness.get_by_label("Stage Lanes").click();
+    harness.run_steps(2);
+    key(&mut harness, egui::Key::Space);
+    assert!(state(&mut harness).play.playing);
+    harness.get_by_label("Stage Microscope").click();
+    harness.run_steps(2);
+    assert!(!state(&mut harness).play.playing);
+}
+
+#[test]
+fn frames_on_disk_are_taken_up_once() {
+    let script = super::Script {
+        on_disk: 30,
+        ..script(40)
+    };
+    let Some((mut harness, _)) = Setup::new(script).open() else {
+        return;
+    };
+    let s = state(&mut harness);
+    assert_eq!((s.first(), s.first_in_memory()), (0, 30));
+    let order = s.play.go_to(12, 39);
+    s.obey(order);
+    key(&mut harness, egui::Key::E);
+    answered(&mut harness, None);
+    let before = state(&mut harness).edit.frames().to_vec();
+    assert_eq!(before.len(), 4);
+    let steps = harness.run();
+    assert!(steps < 10, "{steps}");
+    let after = state(&mut harness).edit.frames().to_vec();
+    assert!(before.iter().zip(&after).all(|(a, b)| Arc::ptr_eq(a, b)));
+}
+
+#[test]
+fn another_history_length_is_another_question() {
+    let Some((mut harness, _)) = Setup::new(script(20)).open() else {
+        return;
+    };
+    key(&mut harness, egui::Key::E);
+    answered(&mut harness, None);
+    let known = state(&mut harness).edit.verdict().cloned();
+    // The strength is not D's.
+    key(&mut harness, egui::Key::Num0);
+    let steps = harness.run();
+    assert!(steps < 10, "{steps}");
+    let same = state(&mut harness).edit.verdict().cloned();
+    assert!(known.iter().zip(&same).all(|(a, b)| Arc::ptr_eq(a, b)));
+    key(&mut harness, egui::Key::M);
+    answered(&mut harness, known.as_ref());
+    let now = state(&mut harness).edit.verdict().cloned();
+    assert_ne!(now, known);
+}
+
+#[test]
+fn a_branch_that_is_refused_leaves_the_edit_as_it_was() {
+    let script = super::Script {
+        refuses: true,
+        ..script(20)
+    };
+    let Some((mut harness, commands)) = Setup::new(script).open() else {
+        return;
+    };
+    edited(&mut harness);
+    commands.lock().expect("not poisoned").clear();
+    harness.get_by_label("Go on from here").click();
+    harness.run_steps(3);
+    let s = state(&mut harness);
+    assert_eq!((s.stage, s.notices.count()), (Stage::Edit, 1));
+    assert!(s.edit.is_edited() && !s.tree.is_waiting());
+    let heard = commands.lock().expect("not poisoned").clone();
+    assert!(
+        !heard.iter().any(|c| matches!(c, Command::Run)),
+        "{heard:?}"
+    );
+}
+
+#[test]
+fn going_on_keeps_what_stopped_the_branch_that_is_left() {
+    let mut script = script(30);
+    script.blow_up = Some(28);
+    let Some((mut harness, _)) = Setup::new(script).open() else {
+        return;
+    };
+    let s = state(&mut harness);
+    let order = s.play.go_to(20, 29);
+    s.obey(order);
+    edited(&mut harness);
+    harness.get_by_label("Go on from here").click();
+    harness.run_steps(3);
+    let guided = LaneKind::Guided.index();
+    let s = state(&mut harness);
+    assert_eq!((s.archive.active, s.stage), (1, Stage::Lanes));
+    assert!(s.blow_ups[guided].is_none() && s.play.playing && !s.edit.is_edited());
+    s.switch_branch(0, None);
+    harness.run_steps(3);
+    let stopped = state(&mut harness).blow_ups[guided].clone();
+    assert_eq!(stopped.map(|b| b.frame), Some(28));
+}
+
+#[test]
+fn an_edit_does_not_outlive_its_frames() {
+    let Some((mut harness, _)) = Setup::new(script(20)).open() else {
+        return;
+    };
+    edited(&mut harness);
+    // A branch that has the same frames keeps it.
+    let s = state(&mut harness);
+    s.branch_here();
+    harness.run_steps(3);
+    assert!(state(&mut harness).edit.is_edited());
+    // One that left before them does not.
+    let s = state(&mut harness);
+    let order = s.play.go_to(5, s.last());
+    s.obey(order);
+    s.branch_here();
+    harness.run_steps(3);
+    assert_eq!(state(&mut harness).last(), 8);
+    assert!(!state(&mut harness).edit.is_edited());
+    // Nor does it outlive its model.
+    let order = state(&mut harness).play.halt();
+    state(&mut harness).obey(order);
+    harness.run_steps(2);
+    drag(&mut harness, [0.3, 0.4], [0.6, 0.5]);
+    assert!(state(&mut harness).edit.is_edited());
+    state(&mut harness).open_model("precipitation");
+    harness.run_steps(3);
+    let s = state(&mut harness);
+    assert!(!s.edit.is_edited());
+    let (nx, ny) = s.size();
+    assert!(s.edit.frames().iter().all(|f| f.len() == nx * ny));
 }

@@ -1,11 +1,11 @@
-//! Files and the manners of the desktop: what is dropped, what is exported, the palette, the keyboard, names for a screen
-//! reader, text that fits.
+//! Files and the manners of the desktop: what is dropped, what is exported, the palette, the keyboard.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use eddyscope::export::{Carried, Format, Reading, Recipe, Watch, read};
-use egui::accesskit::Role;
+use eddyscope::render::ColorMap;
+use eddyscope::rollout::settings::LANES;
 
 use super::*;
 
@@ -31,7 +31,7 @@ fn drop_file(harness: &mut Window<'_>, path: &Path) {
 }
 
 /// Draws until something is so.
-fn until(harness: &mut Window<'_>, what: &str, done: impl Fn(&mut Window<'_>) -> bool) {
+pub fn until(harness: &mut Window<'_>, what: &str, done: impl Fn(&mut Window<'_>) -> bool) {
     let began = Instant::now();
     while !done(harness) {
         assert!(began.elapsed() < Duration::from_secs(60), "{what}");
@@ -86,6 +86,130 @@ fn a_dropped_picture_restores_its_run() {
     };
     assert_eq!((script.as_slice(), *until), (recipe.changes.as_slice(), 29));
     assert_eq!(state(&mut harness).prefs.recent, [path]);
+}
+
+/// The look of a file comes back with it: colours, range, and in a session the frame that was shown.
+#[test]
+fn a_file_restores_how_it_looked_and_what_it_showed() {
+    let folder = tempfile::tempdir().unwrap();
+    for (format, name, button) in [
+        (Format::Png, "frame.png", "Restore"),
+        (Format::Session, "run.eddyscope", "Go on with it"),
+    ] {
+        let Some((mut harness, _)) = Setup::new(script(30)).open() else {
+            return;
+        };
+        let path = folder.path().join(name);
+        let s = state(&mut harness);
+        s.prefs.color_map = Some(ColorMap::RdBu);
+        s.prefs.range_limit = Some(7.0);
+        let _ = s.play.go_to(12, 29);
+        harness.run_steps(2);
+        written(&mut harness, &path, format);
+        let s = state(&mut harness);
+        (s.prefs.color_map, s.prefs.range_limit) = (None, Some(2.0));
+        let _ = s.play.go_to(3, 29);
+        drop_file(&mut harness, &path);
+        until(&mut harness, "what was found", |h| {
+            h.query_by_label(button).is_some()
+        });
+        harness.run_steps(3);
+        harness.get_by_label(button).click();
+        harness.run_steps(4);
+        let s = state(&mut harness);
+        assert_eq!(s.prefs.color_map, Some(ColorMap::RdBu), "{name}");
+        assert_eq!(s.prefs.range_limit, Some(7.0), "{name}");
+        if format == Format::Session {
+            assert_eq!(s.shown().map(|f| f.index), Some(12));
+            assert!(!s.play.playing);
+        }
+        // What theme and data gave by themselves goes on following them.
+        let s = state(&mut harness);
+        (s.prefs.color_map, s.prefs.range_limit) = (None, None);
+        let path = folder.path().join(format!("usual-{name}"));
+        written(&mut harness, &path, format);
+        state(&mut harness).prefs.range_limit = Some(2.0);
+        drop_file(&mut harness, &path);
+        until(&mut harness, "what was found", |h| {
+            h.query_by_label(button).is_some()
+        });
+        harness.run_steps(3);
+        harness.get_by_label(button).click();
+        harness.run_steps(4);
+        let s = state(&mut harness);
+        assert_eq!((s.prefs.color_map, s.prefs.range_limit), (None, None));
+    }
+}
+
+/// The lanes chosen for a film do not leave their mark on a session, even when none of them is on the screen any more.
+#[test]
+fn a_session_holds_all_lanes() {
+    let Some((mut harness, _)) = Setup::new(script(12)).open() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("all.eddyscope");
+    let s = state(&mut harness);
+    s.files.choice.lanes = [false; LANES];
+    s.files.choice.lanes[LaneKind::Guided.index()] = true;
+    s.prefs.settings.lanes[LaneKind::Guided.index()] = false;
+    harness.run_steps(2);
+    with_ctrl(&mut harness, egui::Key::S);
+    state(&mut harness).files.picture_path = path.display().to_string();
+    harness.run_steps(2);
+    harness.get_by_label("Save").click();
+    harness.run_steps(1);
+    until(&mut harness, "the session", |_| path.exists());
+    let Carried::Session(session) = eddyscope::export::read(&path).unwrap() else {
+        panic!("no session");
+    };
+    let made = state(&mut harness).archive.frames[11].clone();
+    let kept = &session.archive.frames[11];
+    for kind in LaneKind::ALL {
+        let (a, b) = (&made.lanes[kind.index()], &kept.lanes[kind.index()]);
+        assert_eq!(a.is_some(), b.is_some(), "{kind:?}");
+    }
+    assert!(kept.lanes[LaneKind::Guided.index()].is_some());
+}
+
+/// Where there is nothing to write, or a place that cannot be written, that is said.
+#[test]
+fn an_export_that_fails_is_said_to() {
+    let Some((mut harness, _)) = Setup::new(script(12)).open() else {
+        return;
+    };
+    let ctx = harness.ctx.clone();
+    let folder = tempfile::tempdir().unwrap();
+    for format in [Format::Csv, Format::Session, Format::NetCdf] {
+        let before = state(&mut harness).notices.count();
+        let s = state(&mut harness);
+        s.files.choice.format = format;
+        let path = folder.path().join("no such folder").join(format.ending());
+        s.save_to(&ctx, path.with_extension(format.ending()));
+        until(&mut harness, "a warning", |h| {
+            state(h).notices.count() > before
+        });
+    }
+    let before = state(&mut harness).notices.count();
+    let s = state(&mut harness);
+    s.files.choice.format = Format::Csv;
+    s.files.choice.lanes = [false; LANES];
+    s.save_to(&ctx, folder.path().join("none.csv"));
+    assert_eq!(state(&mut harness).notices.count(), before + 1);
+}
+
+/// A folder that holds no model is said to hold none, and the rollout stays.
+#[test]
+fn a_folder_without_a_model_is_said_to_have_none() {
+    let Some((mut harness, _)) = Setup::new(script(12)).open() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    drop_file(&mut harness, folder.path());
+    until(&mut harness, "a warning", |h| state(h).notices.count() == 1);
+    harness.run_steps(2);
+    harness.get_by_label_contains("Cannot open the model folder");
+    assert_eq!(state(&mut harness).last(), 11);
 }
 
 #[test]
@@ -206,6 +330,24 @@ fn the_palette_finds_and_does() {
         !state(&mut harness).files.save_open,
         "Esc closes it although a text has the keyboard"
     );
+    // The click in the menu that opens it does not close it.
+    harness.get_by_label("File").click();
+    harness.run_steps(4);
+    harness.get_by_label_contains("All commands").click();
+    harness.run_steps(4);
+    assert!(state(&mut harness).palette.is_open());
+    // One beside it does.
+    harness.hover_at(egui::pos2(40.0, 780.0));
+    for pressed in [true, false] {
+        harness.event(egui::Event::PointerButton {
+            pos: egui::pos2(40.0, 780.0),
+            button: egui::PointerButton::Primary,
+            pressed,
+            modifiers: egui::Modifiers::NONE,
+        });
+        harness.run_steps(2);
+    }
+    assert!(!state(&mut harness).palette.is_open());
     with_ctrl(&mut harness, egui::Key::Plus);
     assert_eq!(state(&mut harness).prefs.scale, 1.1);
     with_ctrl(&mut harness, egui::Key::Num0);
@@ -280,129 +422,46 @@ fn the_keyboard_alone_reaches_and_presses_controls() {
     }
 }
 
-/// Opens every panel and window in turn.
-fn everywhere(mut look: impl FnMut(&str, &mut Window<'_>), size: [f32; 2]) {
-    for globe in [false, true] {
-        let tabs: Vec<Tab> = match globe {
-            true => Tab::GLOBE.iter().map(|t| t.0).collect(),
-            false => Tab::FLAT.iter().map(|t| t.0).collect(),
-        };
-        let mut setup = Setup::new(if globe { rain(40) } else { script(40) });
-        setup.size = size;
-        let Some((mut harness, _)) = setup.open() else {
-            return;
-        };
-        let world = if globe { "globe" } else { "box" };
-        look(&format!("{world}, first words"), &mut harness);
-        state(&mut harness).prefs.tips_dismissed = true;
-        state(&mut harness).pin = Some((9, 9));
-        for tab in tabs {
-            state(&mut harness).prefs.tab = tab;
-            harness.run_steps(3);
-            look(&format!("{world}, {tab:?}"), &mut harness);
-        }
-        let folds = &mut state(&mut harness).prefs.folds;
-        (folds.guidance, folds.sampler, folds.rollout, folds.picture) = (true, true, true, true);
-        harness.run_steps(3);
-        look(&format!("{world}, all controls"), &mut harness);
-        for (format, name) in Format::ALL {
-            state(&mut harness).open_export(format);
-            harness.run_steps(3);
-            look(&format!("{world}, export {name}"), &mut harness);
-        }
-        key(&mut harness, egui::Key::Escape);
-        for (name, open) in [
-            ("help", "Help"),
-            ("open", "Open…"),
-            ("palette", "All commands…"),
-            ("model folder", "Open a model folder…"),
-            ("warnings", "List of warnings"),
-        ] {
-            let command = eddyscope::app::commands::named(open).expect("a command");
-            let ctx = harness.ctx.clone();
-            (command.run)(state(&mut harness), &ctx);
-            harness.run_steps(3);
-            look(&format!("{world}, {name}"), &mut harness);
-            key(&mut harness, egui::Key::Escape);
-            harness.run_steps(2);
-        }
-    }
-}
-
 #[test]
-fn every_control_has_a_name() {
-    let mut nameless = Vec::new();
-    let look = |place: &str, harness: &mut Window<'_>| {
-        for node in harness.root().children_recursive() {
-            let n = node.accesskit_node();
-            let interactive = matches!(
-                n.role(),
-                Role::Button
-                    | Role::CheckBox
-                    | Role::RadioButton
-                    | Role::Slider
-                    | Role::SpinButton
-                    | Role::ComboBox
-                    | Role::TextInput
-                    | Role::MultilineTextInput
-                    | Role::DisclosureTriangle
-                    | Role::Link
-                    | Role::Canvas
-                    | Role::Tab
-            );
-            let labelled = n.labelled_by().count() > 0;
-            let named = n.label().is_some_and(|l| !l.trim().is_empty()) || labelled;
-            if interactive && !named {
-                nameless.push(format!(
-                    "{place}: {:?} {:?} at {:?}",
-                    n.role(),
-                    n.value(),
-                    node.rect()
-                ));
-            }
-        }
+fn a_folder_that_holds_no_model_is_not_remembered() {
+    let Some((mut harness, _)) = Setup::new(script(20)).open() else {
+        return;
     };
-    everywhere(look, [1280.0, 800.0]);
-    nameless.sort();
-    nameless.dedup();
-    assert!(
-        nameless.is_empty(),
-        "without a name:\n{}",
-        nameless.join("\n")
-    );
+    let folder = tempfile::tempdir().unwrap();
+    drop_file(&mut harness, folder.path());
+    until(&mut harness, "the warning", |h| {
+        state(h).notices.count() == 1
+    });
+    assert!(state(&mut harness).prefs.recent.is_empty());
 }
 
-/// No text leaves the window or its panel to the left or right, or is shortened, where it does not mean to be.
 #[test]
-fn no_text_is_cut() {
-    for size in [[1280.0, 800.0], [1024.0, 768.0], [960.0, 640.0]] {
-        let mut cut = Vec::new();
-        let look = |place: &str, harness: &mut Window<'_>| {
-            for clipped in &harness.output().shapes {
-                visit(&clipped.shape, &mut |text| {
-                    let rect = text.visual_bounding_rect();
-                    let clip = clipped.clip_rect;
-                    // What is scrolled out of sight is not cut.
-                    let seen = rect.intersects(clip) && !rect.is_negative();
-                    let over = clip.left() - rect.left() > 1.5 || rect.right() - clip.right() > 1.5;
-                    if seen && over {
-                        let words = text.galley.job.text.clone();
-                        cut.push(format!("{place}: {words:?} {rect:?} in {clip:?}"));
-                    }
-                });
-            }
-        };
-        everywhere(look, size);
-        cut.sort();
-        cut.dedup();
-        assert!(cut.is_empty(), "at {size:?}:\n{}", cut.join("\n"));
-    }
-}
-
-fn visit(shape: &egui::Shape, look: &mut impl FnMut(&egui::epaint::TextShape)) {
-    match shape {
-        egui::Shape::Text(text) => look(text),
-        egui::Shape::Vec(shapes) => shapes.iter().for_each(|s| visit(s, look)),
-        _ => {}
-    }
+fn a_file_that_is_restored_ends_the_lesson() {
+    let Some((mut harness, commands)) = Setup::new(script(20)).open() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("frame.png");
+    written(&mut harness, &path, Format::Png);
+    state(&mut harness).set_strength(0.35);
+    key(&mut harness, egui::Key::F2);
+    harness.run_steps(3);
+    harness.get_by_label("Begin: When the picture lies").click();
+    harness.run_steps(3);
+    assert!(state(&mut harness).lessons.tour.is_some());
+    drop_file(&mut harness, &path);
+    until(&mut harness, "the window of what was found", |h| {
+        h.query_by_label("Restore").is_some()
+    });
+    commands.lock().unwrap().clear();
+    harness.get_by_label("Restore").click();
+    harness.run_steps(3);
+    let s = state(&mut harness);
+    assert!(s.lessons.tour.is_none());
+    assert_eq!(s.prefs.settings.guidance.strength, 1.0, "the file's");
+    let heard = commands.lock().unwrap().clone();
+    assert!(
+        matches!(heard.first(), Some(Command::Replay { .. })),
+        "{heard:?}"
+    );
 }

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use eddyscope::app::{EddyApp, GpuErrors, Launch, Phase, Prefs, RolloutSource, State, paint};
+use eddyscope::app::{
+    EddyApp, GpuErrors, Guess, Launch, Phase, Prefs, RolloutSource, Stage, State, paint,
+};
 use eddyscope::closed_form::{ClosedForm, Way};
 use eddyscope::device::DeviceRequest;
+use eddyscope::rollout::protocol::Command;
 use eddyscope::rollout::worker::{Worker, WorkerOptions};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
@@ -305,6 +308,60 @@ fn the_list_and_a_step() {
     results.extend_harness(&mut harness);
 }
 
+/// A lane that blew up makes no more frames, and a goal that waits for them is never reached: that is said, and the step
+/// can begin again.
+#[test]
+fn a_lesson_whose_lane_blew_up_begins_its_step_again() {
+    let mut script = script(30);
+    script.blow_up = Some(28);
+    let Some((mut harness, commands)) = Setup::new(script).open() else {
+        return;
+    };
+    key(&mut harness, egui::Key::F2);
+    click(&mut harness, "Begin: Why frames flicker");
+    while phase(state(&mut harness)) != Some(Phase::Act) {
+        match phase(state(&mut harness)) {
+            Some(Phase::Ask) => state(&mut harness).lesson_guess(Guess::Choice(0)),
+            _ => state(&mut harness).lesson_next(),
+        }
+        harness.run_steps(2);
+    }
+    let step = state(&mut harness).lessons.tour.as_ref().unwrap().step;
+    let before = state(&mut harness).prefs.settings.clone();
+    harness.get_by_label_contains("The guided lane blew up at frame 28");
+    state(&mut harness).set_strength(1.7);
+    commands.lock().unwrap().clear();
+    click(&mut harness, "Begin the step again");
+    let s = state(&mut harness);
+    assert_eq!(s.lessons.tour.as_ref().unwrap().step, step);
+    assert_eq!(s.prefs.settings, before);
+    assert!(s.blow_ups.iter().all(Option::is_none));
+    let heard = commands.lock().unwrap().clone();
+    assert!(heard.iter().any(|c| matches!(c, Command::Restart(_))));
+    assert!(harness.query_by_label("Begin the step again").is_none());
+}
+
+/// Who has everything larger has it larger still in presenter mode, and back afterwards.
+#[test]
+fn presenter_mode_enlarges_what_is_enlarged() {
+    let mut setup = Setup::new(script(20));
+    setup.prefs.scale = 1.5;
+    let Some((mut harness, _)) = setup.open() else {
+        return;
+    };
+    let zoom = |harness: &Window<'_>| (10.0 * harness.ctx.zoom_factor()).round() / 10.0;
+    assert_eq!(zoom(&harness), 1.5);
+    key(&mut harness, egui::Key::F11);
+    harness.run_steps(2);
+    assert_eq!(zoom(&harness), 2.1);
+    harness.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::Num0);
+    harness.run_steps(3);
+    assert_eq!(zoom(&harness), 1.4);
+    key(&mut harness, egui::Key::Escape);
+    harness.run_steps(2);
+    assert_eq!(zoom(&harness), 1.0);
+}
+
 #[test]
 fn presenter_mode_shows_the_lanes_alone_and_hears_the_keys() {
     let mut setup = Setup::new(script(60));
@@ -329,4 +386,110 @@ fn presenter_mode_shows_the_lanes_alone_and_hears_the_keys() {
     harness.get_by_label("Lessons");
     // The own theme is back.
     assert_eq!(harness.ctx.theme(), egui::Theme::Light);
+}
+
+#[test]
+fn presenter_mode_shows_the_lanes_and_comes_back_to_the_stage() {
+    let Some((mut harness, _)) = Setup::new(script(30)).open() else {
+        return;
+    };
+    key(&mut harness, egui::Key::X);
+    assert_eq!(state(&mut harness).stage, Stage::Microscope);
+    key(&mut harness, egui::Key::F11);
+    harness.run_steps(2);
+    harness.get_by_label("Guided lane");
+    // Keys mean the lanes.
+    key(&mut harness, egui::Key::ArrowLeft);
+    assert_eq!(state(&mut harness).shown().map(|f| f.index), Some(28));
+    key(&mut harness, egui::Key::F11);
+    let s = state(&mut harness);
+    assert!(!s.presenter.on && s.stage == Stage::Microscope);
+    // Another stage that is asked for takes the whole window.
+    key(&mut harness, egui::Key::F11);
+    key(&mut harness, egui::Key::E);
+    let s = state(&mut harness);
+    assert!(!s.presenter.on && s.stage == Stage::Edit);
+    key(&mut harness, egui::Key::E);
+    key(&mut harness, egui::Key::F11);
+    let s = state(&mut harness);
+    assert!(s.presenter.on && s.stage == Stage::Lanes);
+}
+
+#[test]
+fn windows_and_keys_in_presenter_mode() {
+    let mut setup = Setup::new(script(30));
+    setup.prefs.dark = Some(false);
+    let Some((mut harness, _)) = setup.open() else {
+        return;
+    };
+    key(&mut harness, egui::Key::F11);
+    // Esc closes what is open, then leaves.
+    for open in [egui::Key::F1, egui::Key::F2] {
+        key(&mut harness, open);
+        let s = state(&mut harness);
+        assert!(s.help_open || s.lessons.list_open);
+        harness.run_steps(2);
+        key(&mut harness, egui::Key::Escape);
+        let s = state(&mut harness);
+        assert!(s.presenter.on && !s.help_open && !s.lessons.list_open);
+    }
+    // Letters that are typed do nothing else.
+    harness.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::K);
+    harness.run_steps(3);
+    assert!(state(&mut harness).palette.is_open());
+    key(&mut harness, egui::Key::A);
+    assert!(!state(&mut harness).presenter.plot);
+    key(&mut harness, egui::Key::Escape);
+    assert!(state(&mut harness).presenter.on && !state(&mut harness).palette.is_open());
+    key(&mut harness, egui::Key::A);
+    assert!(state(&mut harness).presenter.plot);
+    // The theme changes here too, and stays.
+    assert_eq!(harness.ctx.theme(), egui::Theme::Dark);
+    key(&mut harness, egui::Key::T);
+    assert_eq!(harness.ctx.theme(), egui::Theme::Light);
+    // What is set can be undone.
+    key(&mut harness, egui::Key::Num0);
+    let undoes = state(&mut harness).undo.undoes();
+    assert_eq!(undoes.as_deref(), Some("λ 1.00 → 0.00"));
+    harness.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::Z);
+    harness.run_steps(2);
+    assert_eq!(state(&mut harness).prefs.settings.guidance.strength, 1.0);
+    key(&mut harness, egui::Key::Escape);
+    assert!(!state(&mut harness).presenter.on);
+    assert_eq!(harness.ctx.theme(), egui::Theme::Light);
+    // A lesson needs its strip.
+    key(&mut harness, egui::Key::F11);
+    key(&mut harness, egui::Key::F2);
+    harness.run_steps(2);
+    click(&mut harness, "Begin: When the picture lies");
+    let s = state(&mut harness);
+    assert!(!s.presenter.on && s.lessons.tour.is_some());
+}
+
+#[test]
+fn another_model_ends_the_lesson() {
+    let mut setup = Setup::new(script(20));
+    setup.prefs.settings.guidance.strength = 0.35;
+    let Some((mut harness, _)) = setup.open() else {
+        return;
+    };
+    key(&mut harness, egui::Key::M);
+    key(&mut harness, egui::Key::F2);
+    harness.run_steps(3);
+    click(&mut harness, "Begin: When the picture lies");
+    let s = state(&mut harness);
+    assert!(s.lessons.tour.is_some() && s.undo.undoes().is_none());
+    // What is the window's own stays.
+    s.prefs.scale = 1.1;
+    s.remember(std::path::Path::new("/tmp/a.nc"));
+    s.open_model("precipitation");
+    harness.run_steps(3);
+    let s = state(&mut harness);
+    assert!(s.lessons.tour.is_none() && s.globe().is_some());
+    assert_eq!((s.prefs.scale, s.prefs.recent.len()), (1.1, 1));
+    s.open_model("vorticity");
+    harness.run_steps(3);
+    let s = state(&mut harness);
+    let guidance = &s.prefs.settings.guidance;
+    assert_eq!((guidance.strength, guidance.history), (0.35, 0));
 }

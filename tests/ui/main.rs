@@ -5,6 +5,7 @@
 
 mod diag;
 mod edit;
+mod everywhere;
 mod files;
 mod globe;
 mod lessons;

@@ -106,7 +106,12 @@ fn two_branches_side_by_side_and_their_difference() {
     assert!(harness.query_by_label("Difference lane").is_some());
     assert!(harness.query_by_label("main Guided lane").is_some());
     // Equal up to the fork, different from there on.
-    let points = state(&mut harness).tree.difference.points().to_vec();
+    let points = state(&mut harness)
+        .tree
+        .difference
+        .trace()
+        .expect("it was read")
+        .to_vec();
     assert_eq!(points.len(), 24);
     assert!(points[..21].iter().all(|p| p[1] == 0.0) && points[21][1] > 0.0);
     harness.snapshot_options("tree_compare", &window());
@@ -247,4 +252,77 @@ fn the_first_words_have_room_beside_five_lanes() {
             assert!(!lane.intersects(button), "{button:?} {lane:?}");
         }
     }
+}
+
+#[test]
+fn a_loop_ends_with_the_branch_that_it_lies_in() {
+    let Some((mut harness, _)) = open(40) else {
+        return;
+    };
+    branch_at(&mut harness, 12, egui::Key::ArrowDown);
+    harness.get_by_label("Branch main").click();
+    harness.run_steps(3);
+    state(&mut harness).play.set_loop(30, 36);
+    harness.run_steps(2);
+    harness.get_by_label("Branch branch 2").click();
+    harness.run_steps(3);
+    let s = state(&mut harness);
+    assert_eq!((s.last(), s.play.looped()), (15, None));
+}
+
+#[test]
+fn the_difference_ends_with_the_branch_that_is_compared_with() {
+    let Some((mut harness, _)) = open(40) else {
+        return;
+    };
+    branch_at(&mut harness, 12, egui::Key::ArrowDown);
+    let s = state(&mut harness);
+    s.compare_with(Some(0));
+    harness.run_steps(2);
+    assert!(state(&mut harness).tree.difference.on);
+    state(&mut harness).delete_branch(0);
+    harness.run_steps(2);
+    let s = state(&mut harness);
+    assert!(s.compared().is_none() && !s.tree.difference.on);
+    assert!(harness.query_by_label("Difference lane").is_none());
+}
+
+#[test]
+fn what_was_set_in_another_branch_is_not_undone_here() {
+    let Some((mut harness, _)) = open(24) else {
+        return;
+    };
+    branch_at(&mut harness, 12, egui::Key::Num0);
+    harness.run_steps(60);
+    key(&mut harness, egui::Key::M);
+    assert!(state(&mut harness).undo.undoes().is_some());
+    harness.get_by_label("Branch main").click();
+    harness.run_steps(3);
+    assert!(state(&mut harness).undo.undoes().is_none());
+    with(&mut harness, egui::Modifiers::COMMAND, egui::Key::Z);
+    let guidance = state(&mut harness).prefs.settings.guidance.clone();
+    assert_eq!((guidance.strength, guidance.history), (1.0, 3));
+}
+
+/// The time axis begins at the first frame, and so do the lines: those of a branch too, and those of frames on disk.
+#[test]
+fn the_series_of_a_branch_have_a_past() {
+    let Some((mut harness, _)) = open(24) else {
+        return;
+    };
+    let guided = LaneKind::Guided.index();
+    let count = |h: &mut Window<'_>| state(h).series.lanes[guided].std.len();
+    assert_eq!(count(&mut harness), 24);
+    branch_at(&mut harness, 12, egui::Key::Num0);
+    assert_eq!(count(&mut harness), 16);
+    let mut setup = Setup::new(Script {
+        on_disk: 100,
+        ..script(120)
+    });
+    setup.prefs.tips_dismissed = true;
+    let Some((mut harness, _)) = setup.open() else {
+        return;
+    };
+    harness.run_steps(4);
+    assert_eq!(count(&mut harness), 120);
 }

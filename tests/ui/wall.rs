@@ -5,12 +5,14 @@
 
 use super::*;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use eddyscope::app::Stage;
 use eddyscope::app::wall::{Vary, WallLaunch, WallSource};
 use eddyscope::rollout::settings::Settings;
 use eddyscope::rollout::wall::{Stopped, TileFigures, WallCommand, WallFrame, WallPlan, WallState};
 
-type Heard = Arc<Mutex<Vec<WallCommand>>>;
+pub type Heard = Arc<Mutex<Vec<WallCommand>>>;
 
 /// Frames of the scripted worker instead of sampled ones; figures that are best at λ = 1.
 struct ScriptedWall {
@@ -18,6 +20,7 @@ struct ScriptedWall {
     globe: bool,
     value: WallState,
     version: u64,
+    alive: Arc<AtomicBool>,
 }
 
 impl ScriptedWall {
@@ -117,27 +120,38 @@ impl WallSource for ScriptedWall {
     }
 
     fn is_alive(&self) -> bool {
-        true
+        self.alive.load(Ordering::Relaxed)
     }
 }
 
-fn open_wall<'a>(mut setup: Setup) -> Option<(Harness<'a, Option<EddyApp>>, Commands, Heard)> {
+fn open_wall<'a>(setup: Setup) -> Option<(Harness<'a, Option<EddyApp>>, Commands, Heard)> {
+    open_mortal_wall(setup, &Arc::default())
+}
+
+/// A scripted wall in place of the thread; the last one is alive as long as `alive` says so.
+pub fn scripted(heard: &Heard, alive: &Arc<AtomicBool>) -> WallLaunch {
+    let (heard, alive) = (Arc::clone(heard), Arc::clone(alive));
+    Box::new(move |model| {
+        alive.store(true, Ordering::Relaxed);
+        Box::new(ScriptedWall {
+            heard: Arc::clone(&heard),
+            globe: model.as_deref() == Some("precipitation"),
+            value: WallState::default(),
+            version: 1,
+            alive: Arc::clone(&alive),
+        })
+    })
+}
+
+/// As [`open_wall`]; its last thread is alive as long as `alive` says so.
+fn open_mortal_wall<'a>(
+    mut setup: Setup,
+    alive: &Arc<AtomicBool>,
+) -> Option<(Harness<'a, Option<EddyApp>>, Commands, Heard)> {
     setup.prefs.tips_dismissed = true;
-    let globe = setup.script.globe;
     let (mut harness, commands) = setup.open()?;
     let heard = Heard::default();
-    let launch: WallLaunch = {
-        let heard = Arc::clone(&heard);
-        Box::new(move |_| {
-            Box::new(ScriptedWall {
-                heard: Arc::clone(&heard),
-                globe,
-                value: WallState::default(),
-                version: 1,
-            })
-        })
-    };
-    state(&mut harness).wall.launch = Some(launch);
+    state(&mut harness).wall.launch = Some(scripted(&heard, alive));
     harness.get_by_label("Stage Wall").click();
     harness.run_steps(4);
     Some((harness, commands, heard))
@@ -273,4 +287,49 @@ fn an_idle_wall_asks_for_no_further_frame() {
     };
     let steps = harness.run();
     assert!(steps < 10, "{steps}");
+}
+
+#[test]
+fn another_model_has_a_wall_of_its_own() {
+    let Some((mut harness, commands, heard)) = open_wall(Setup::new(script(40))) else {
+        return;
+    };
+    assert_eq!(plans(&heard).len(), 1);
+    state(&mut harness).open_model("precipitation");
+    harness.run_steps(4);
+    let s = state(&mut harness);
+    assert!(s.wall.is_open() && s.wall.running && s.globe().is_some());
+    assert_eq!(plans(&heard).len(), 2);
+    assert!(matches!(
+        commands.lock().unwrap().last(),
+        Some(Command::Pause)
+    ));
+    harness.get_by_label("Truth on the wall");
+}
+
+#[test]
+fn a_wall_whose_thread_ended_makes_way_for_the_lanes() {
+    let alive = Arc::new(AtomicBool::new(true));
+    let opened = open_mortal_wall(Setup::new(script(40)), &alive);
+    let Some((mut harness, commands, heard)) = opened else {
+        return;
+    };
+    alive.store(false, Ordering::Relaxed);
+    harness.run_steps(3);
+    let s = state(&mut harness);
+    assert!(s.stage == Stage::Lanes && !s.wall.is_open());
+    assert!(matches!(
+        commands.lock().unwrap().last(),
+        Some(Command::Run)
+    ));
+    // Opened again it begins anew; one that ends while it rests does too.
+    for begun in [2, 3] {
+        harness.get_by_label("Stage Wall").click();
+        harness.run_steps(4);
+        assert!(state(&mut harness).wall.is_open());
+        assert_eq!(plans(&heard).len(), begun);
+        harness.get_by_label("Stage Lanes").click();
+        harness.run_steps(3);
+        alive.store(false, Ordering::Relaxed);
+    }
 }

@@ -10,56 +10,150 @@ use crate::field::edit::Sheet;
 use crate::render::projection::half_turn;
 use crate::rollout::branch::{EditedHistory, Members};
 use crate::rollout::engine::HISTORY;
-use crate::rollout::microscope::{Answer, Aside, AsideOptions, Job, Question};
-use crate::rollout::protocol::Command;
-use crate::rollout::settings::LaneKind;
+use crate::rollout::frame::FrameSet;
+use crate::rollout::microscope::{Answer, AsideOptions, Job, Question};
+use crate::rollout::settings::{GuidanceSettings, LaneKind};
 
 use super::super::stage::Stage;
 use super::super::state::State;
 use super::history::History;
 use super::{Editor, Fed};
 
-/// Lets the thread end when the stage is not in use.
-pub fn rest(state: &mut State) {
-    if state.stage != Stage::Edit && state.edit.aside.is_some() {
-        (state.edit.aside, state.edit.waiting) = (None, None);
-        state.edit.asked.clear();
+/// What a history was taken from: where this is the same again, so is the history, wherever its frames lie.
+pub struct Taken {
+    set: Arc<FrameSet>,
+    lane: LaneKind,
+    member: usize,
+    /// The archive in which it was last found.
+    version: (u64, u64),
+}
+
+/// All that the discriminator's answer depends on.
+pub struct Asked {
+    frames: Vec<Arc<[f32]>>,
+    guidance: GuidanceSettings,
+    seed: u64,
+    options: AsideOptions,
+}
+
+impl Asked {
+    fn is(&self, other: &Self) -> bool {
+        self.frames.len() == other.frames.len()
+            && (self.frames.iter().zip(&other.frames)).all(|(a, b)| Arc::ptr_eq(a, b))
+            && self.guidance == other.guidance
+            && self.seed == other.seed
+            && self.options == other.options
     }
 }
 
-/// The lane whose frames are edited: the guided one, or the one that stands for it.
-fn lane(state: &State) -> Option<LaneKind> {
+/// Lets the thread end when the stage is not in use.
+pub fn rest(state: &mut State) {
+    if state.stage != Stage::Edit && state.edit.answers.is_open() {
+        state.edit.answers.close();
+        state.edit.asked = None;
+    }
+}
+
+/// The frame shown, its lane whose frames are edited (the guided one, or the one that stands for it), and the member.
+fn seen(state: &State) -> Option<Taken> {
     let set = state.shown()?;
-    [
+    let lanes = [
         LaneKind::Guided,
         LaneKind::GuidedVideo,
         LaneKind::Video,
         LaneKind::Unconditional,
         LaneKind::Truth,
-    ]
-    .into_iter()
-    .find(|k| set.lanes[k.index()].is_some())
+    ];
+    Some(Taken {
+        lane: lanes.into_iter().find(|k| set.lanes[k.index()].is_some())?,
+        set: Arc::clone(set),
+        member: state.member,
+        version: state.version,
+    })
 }
 
-/// The frames up to the one shown.
-fn take_up(state: &State) -> Option<History> {
-    let at = state.shown()?.index;
-    let kind = lane(state)?;
-    let frame = |index: usize| {
-        let set = state.archive.load(index)?;
-        let lane = set.lanes[kind.index()].as_ref()?;
-        state.values(lane).cloned()
-    };
-    let mut frames: Vec<_> = (0..=at).rev().take(HISTORY).map_while(frame).collect();
+/// A member's frame of a lane, if it is kept.
+fn frame(state: &State, from: &Taken, index: usize) -> Option<Arc<[f32]>> {
+    let set = state.archive.load(index)?;
+    let lane = set.lanes[from.lane.index()].as_ref()?;
+    let last = lane.members.len().checked_sub(1)?;
+    lane.members.get(from.member.min(last)).cloned()
+}
+
+/// The frames up to the one that is taken from, oldest first.
+fn frames(state: &State, from: &Taken) -> Vec<Arc<[f32]>> {
+    let newest_first = (0..=from.set.index).rev().take(HISTORY);
+    let mut frames: Vec<_> = newest_first
+        .map_while(|index| frame(state, from, index))
+        .collect();
     frames.reverse();
+    frames
+}
+
+fn take_up(state: &State, from: &Taken) -> Option<History> {
+    let at = from.set.index;
+    let frames = frames(state, from);
+    let older = (at + 1).checked_sub(frames.len() + 1);
+    let older = older.and_then(|index| frame(state, from, index));
     if frames.is_empty() {
         return None;
     }
-    let older = (at + 1).checked_sub(frames.len() + 1).and_then(frame);
     let mut history = History::new(at, frames, older);
-    let date = state.shown()?.date;
-    history.date = state.globe().map(|g| g.calendar).zip(date);
+    history.date = state.globe().map(|g| g.calendar).zip(from.set.date);
     Some(history)
+}
+
+/// Whether the rollout on screen has the frames that the history was taken from. They are looked up only where the archive
+/// is another one than when they were last found.
+fn is_kept(state: &mut State) -> bool {
+    let (Some(taken), Some(history)) = (&state.edit.taken, &state.edit.history) else {
+        return false;
+    };
+    if taken.version == state.version {
+        return true;
+    }
+    let now = frames(state, taken);
+    let kept = history.original();
+    let same = now.len() == kept.len()
+        && now
+            .iter()
+            .zip(kept)
+            .all(|(a, b)| Arc::ptr_eq(a, b) || a == b);
+    let version = state.version;
+    if let Some(taken) = state.edit.taken.as_mut().filter(|_| same) {
+        taken.version = version;
+    }
+    same
+}
+
+/// Takes up the frame shown. What was changed by hand stays, whatever the timeline shows, as long as its rollout does.
+fn follow(state: &mut State) {
+    let kept = is_kept(state);
+    if state.edit.is_edited() || !state.edit.stroke.is_empty() {
+        if kept {
+            return;
+        }
+        state.edit.clear();
+        let gone = "The frames that were edited are of another rollout: the changes are dropped";
+        state.notices.news(gone);
+    }
+    // While frames are being made the one that was opened stays.
+    if kept && state.play.playing {
+        return;
+    }
+    let Some(now) = seen(state) else {
+        (state.edit.history, state.edit.taken) = (None, None);
+        return;
+    };
+    let same = state.edit.taken.as_ref().is_some_and(|t| {
+        let it = Arc::ptr_eq(&t.set, &now.set) && (t.lane, t.member) == (now.lane, now.member);
+        it && (kept || t.version == now.version)
+    });
+    if !same {
+        state.edit.history = take_up(state, &now);
+        state.edit.taken = Some(now);
+        (state.edit.chosen, state.edit.fed) = (None, None);
+    }
 }
 
 /// The column of a map from 180° W to 180° E that lies over each column of the grid.
@@ -81,50 +175,30 @@ pub fn poll(ctx: &egui::Context, state: &mut State) {
     if state.edit.amount == 0.0 {
         state.edit.amount = if state.globe().is_some() { 20.0 } else { 2.0 };
     }
-    // What was changed by hand stays, whatever the timeline shows.
-    if !state.edit.is_edited() && state.edit.stroke.is_empty() && !state.play.playing {
-        let fresh = take_up(state);
-        let same = match (&fresh, &state.edit.history) {
-            (Some(new), Some(old)) => {
-                new.at == old.at
-                    && new.frames().len() == old.original().len()
-                    && new
-                        .frames()
-                        .iter()
-                        .zip(old.original())
-                        .all(|(a, b)| Arc::ptr_eq(a, b))
-            }
-            (None, None) => true,
-            _ => false,
-        };
-        if !same {
-            state.edit.history = fresh;
-            (state.edit.chosen, state.edit.fed) = (None, None);
-        }
-    }
+    follow(state);
     hear(&mut state.edit);
     ask(ctx, state);
 }
 
 fn hear(edit: &mut Editor) {
-    let Some(aside) = &edit.aside else {
-        return;
-    };
-    if let Some((id, answer)) = aside.take()
-        && edit.waiting == Some(id)
-    {
-        edit.waiting = None;
-        match answer {
-            Ok(Answer::Verdict(verdict)) => {
-                edit.verdict = Some(verdict);
-                edit.error = None;
-            }
-            Ok(Answer::Denoising(_)) => {}
-            Err(error) => edit.error = Some(error),
+    match edit.answers.hear() {
+        Some(Ok(Answer::Verdict(verdict))) => {
+            edit.verdict = Some(verdict);
+            edit.error = None;
         }
+        Some(Err(error)) => edit.error = Some(error),
+        Some(Ok(Answer::Denoising(_))) | None => {}
     }
-    if !aside.is_alive() {
-        edit.aside = None;
+}
+
+/// The guidance without what the answer does not depend on: a slider of those asks nothing.
+fn of_the_answer(guidance: &GuidanceSettings) -> GuidanceSettings {
+    GuidanceSettings {
+        history: guidance.history,
+        discriminator: guidance.discriminator,
+        season: guidance.season,
+        belief: guidance.belief,
+        ..GuidanceSettings::default()
     }
 }
 
@@ -132,10 +206,14 @@ fn ask(ctx: &egui::Context, state: &mut State) {
     let Some(history) = &state.edit.history else {
         return;
     };
-    let now = history.frames();
-    let asked = &state.edit.asked;
-    let known = asked.len() == now.len() && asked.iter().zip(now).all(|(a, b)| Arc::ptr_eq(a, b));
-    if known || now.len() < 2 {
+    let asked = Asked {
+        frames: history.frames().to_vec(),
+        guidance: of_the_answer(&state.prefs.settings.guidance),
+        seed: state.spec().seed,
+        options: state.answers_with(),
+    };
+    let known = state.edit.asked.as_ref().is_some_and(|a| a.is(&asked));
+    if known || asked.frames.len() < 2 {
         return;
     }
     // Newest first, and the frame before them, which nobody edits.
@@ -145,24 +223,15 @@ fn ask(ctx: &egui::Context, state: &mut State) {
     };
     let question = Question {
         original: series(history.original()),
-        edited: series(now),
-        guidance: state.prefs.settings.guidance.clone(),
+        edited: series(&asked.frames),
+        guidance: asked.guidance.clone(),
         date: history.date,
-        seed: state.spec().seed,
+        seed: asked.seed,
     };
-    let options = AsideOptions {
-        model: state.prefs.model.clone(),
-        device: state.device,
-        closed_form: state.prefs.spec.closed_form.clone(),
-    };
-    let now = now.to_vec();
     let edit = &mut state.edit;
-    edit.asked = now;
-    let ctx = ctx.clone();
-    let aside = edit
-        .aside
-        .get_or_insert_with(|| Aside::spawn(options, Arc::new(move || ctx.request_repaint())));
-    edit.waiting = Some(aside.ask(Job::Judge(Arc::new(question))));
+    let job = Job::Judge(Arc::new(question));
+    edit.answers.ask(ctx, asked.options.clone(), job);
+    edit.asked = Some(asked);
 }
 
 impl State {
@@ -183,16 +252,10 @@ impl State {
         }
     }
 
-    /// Feeds a drawing as the last frame.
-    pub fn feed(&mut self, path: &Path) {
+    /// Feeds a drawing that was read as the last frame.
+    pub(in crate::app) fn feed_drawing(&mut self, path: &Path, drawing: Drawing) {
         self.open_editor();
-        if self.edit.history.is_none() {
-            self.edit.history = take_up(self);
-        }
-        let drawing = match Drawing::read(path) {
-            Ok(drawing) => drawing,
-            Err(error) => return self.notices.warn(error),
-        };
+        follow(self);
         let rain = self.globe().is_some();
         let Some(history) = &mut self.edit.history else {
             return self.notices.warn(UserError::new(
@@ -265,21 +328,6 @@ impl State {
             // Recorded days stay what was recorded.
             edited.lanes[LaneKind::Truth.index()] = None;
         }
-        self.source.send(Command::Pause);
-        self.source.send(Command::Branch {
-            at,
-            name: Some(format!("edited {at}")),
-            history: Some(Box::new(edited)),
-        });
-        self.blow_ups = Default::default();
-        self.play.restart();
-        self.source.send(Command::Run);
-        self.edit = Editor {
-            tool: self.edit.tool,
-            brush: self.edit.brush,
-            all: self.edit.all,
-            ..Editor::default()
-        };
-        self.stage = Stage::Lanes;
+        self.branch_edited(at, edited);
     }
 }

@@ -21,9 +21,11 @@ use egui::{CornerRadius, Key, Modifiers, Rect, RichText, Ui, UiBuilder, pos2, ve
 use crate::data::drawing::Drawing;
 use crate::error::UserError;
 use crate::field::edit::{Brush, Clip, Towards};
-use crate::rollout::microscope::{Aside, Verdict};
+use crate::rollout::microscope::Verdict;
 
+use super::answers::Answers;
 use super::globe_lines::GlobeLines;
+use super::opening::is_picture;
 use super::state::State;
 use super::theme::{GRID, palette};
 use history::History;
@@ -61,6 +63,8 @@ struct Fed {
 /// State of the stage.
 pub struct Editor {
     history: Option<History>,
+    /// What the history was taken from.
+    taken: Option<act::Taken>,
     /// Which tool.
     pub tool: Tool,
     brush: Brush,
@@ -76,10 +80,9 @@ pub struct Editor {
     fed: Option<Fed>,
     /// Typed path of a drawing.
     pub path: String,
-    aside: Option<Aside>,
-    waiting: Option<u64>,
-    /// The frames that the discriminator was asked about.
-    asked: Vec<Arc<[f32]>>,
+    answers: Answers,
+    /// What the discriminator was asked.
+    asked: Option<act::Asked>,
     verdict: Option<Arc<Verdict>>,
     error: Option<UserError>,
     lines: GlobeLines,
@@ -89,6 +92,7 @@ impl Default for Editor {
     fn default() -> Self {
         Self {
             history: None,
+            taken: None,
             tool: Tool::default(),
             brush: Brush {
                 radius: 8.0,
@@ -103,9 +107,8 @@ impl Default for Editor {
             clip: None,
             fed: None,
             path: String::new(),
-            aside: None,
-            waiting: None,
-            asked: Vec::new(),
+            answers: Answers::default(),
+            asked: None,
             verdict: None,
             error: None,
             lines: GlobeLines::default(),
@@ -122,6 +125,18 @@ impl Editor {
     /// Whether anything was changed.
     pub fn is_edited(&self) -> bool {
         self.history.as_ref().is_some_and(History::is_edited)
+    }
+
+    /// Gives up the frames and the thread; the tools stay as they are.
+    pub fn clear(&mut self) {
+        *self = Self {
+            tool: self.tool,
+            brush: self.brush,
+            towards: self.towards,
+            all: self.all,
+            degrees: self.degrees,
+            ..Self::default()
+        };
     }
 
     /// The discriminator's answer.
@@ -149,17 +164,12 @@ pub fn keyboard(ctx: &egui::Context, state: &mut State) {
     }
 }
 
-/// Whether files that were dropped are a drawing for this stage.
+/// Whether files that were dropped are a drawing for this stage: a picture that this program saved is its recipe elsewhere.
 pub fn takes(state: &State, files: &[PathBuf]) -> bool {
     let [file] = files else {
         return false;
     };
-    let png = file
-        .extension()
-        .is_some_and(|e| e.eq_ignore_ascii_case("png"));
-    // A picture that this program saved is a recipe, not a drawing, unless it is dropped here.
-    png && !state.archive.frames.is_empty()
-        && (state.stage == super::Stage::Edit || crate::export::read(file).is_err())
+    is_picture(file) && !state.archive.frames.is_empty() && state.stage == super::Stage::Edit
 }
 
 /// The stage.

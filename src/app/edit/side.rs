@@ -25,14 +25,17 @@ pub fn show(ui: &mut Ui, state: &mut State) {
     answer(ui, state);
     ui.add_space(GRID);
     let p = palette(ui);
-    let edited = state.edit.is_edited();
+    let (edited, waiting) = (state.edit.is_edited(), state.tree.is_waiting());
     let button = Button::new(RichText::new("Go on from here").color(p.canvas)).fill(p.accent);
     let size = vec2(ui.available_width(), 28.0);
     let go = ui
-        .add_enabled_ui(edited, |ui| ui.add_sized(size, button))
+        .add_enabled_ui(edited && !waiting, |ui| ui.add_sized(size, button))
         .inner
         .on_hover_text("A new branch begins here: all lanes and members go on from these frames (on the globe truth stays what was recorded). The branch you leave is kept.")
-        .on_disabled_hover_text("Nothing is edited yet");
+        .on_disabled_hover_text(match waiting {
+            true => "The branch is being made",
+            false => "Nothing is edited yet",
+        });
     if go.clicked() {
         state.go_on_from_edit();
     }

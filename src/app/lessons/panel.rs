@@ -5,6 +5,7 @@ use egui::{
     Slider, Stroke, StrokeKind, Ui, vec2,
 };
 
+use super::super::presenter;
 use super::super::state::State;
 use super::super::theme::{self, GRID, palette};
 use super::super::widgets::{number, paint_check};
@@ -21,6 +22,7 @@ enum Act {
     Next,
     Back,
     Leave,
+    Again,
     Guess(Guess),
     Slide(f64),
 }
@@ -45,6 +47,7 @@ pub fn strip(ui: &mut Ui, state: &mut State) {
         Some(Act::Next) => state.lesson_next(),
         Some(Act::Back) => state.lesson_back(),
         Some(Act::Leave) => state.leave_lesson(),
+        Some(Act::Again) => state.lesson_again(),
         Some(Act::Guess(guess)) => state.lesson_guess(guess),
         Some(Act::Slide(value)) => {
             if let Some(tour) = &mut state.lessons.tour {
@@ -110,7 +113,17 @@ fn contents(ui: &mut Ui, state: &State) -> Option<Act> {
                         }
                         let now: Vec<String> =
                             step.goals.iter().map(|g| g.now(&tour.figures)).collect();
-                        ui.label(RichText::new(format!("now {}", now.join(", "))).weak());
+                        let now = RichText::new(format!("now {}", now.join(", "))).weak();
+                        ui.add(egui::Label::new(now).wrap());
+                        if let Some((kind, blow_up)) = state.lesson_stopped() {
+                            let text = format!(
+                                "The {} lane blew up at frame {} and makes no more frames: go back in it, or begin the step again.",
+                                kind.label().to_lowercase(),
+                                blow_up.frame
+                            );
+                            let text = RichText::new(text).color(p.alarm);
+                            ui.add(egui::Label::new(text).wrap());
+                        }
                     }
                     Phase::Answer => {
                         if let Some(right) = tour.was_right() {
@@ -145,6 +158,13 @@ fn contents(ui: &mut Ui, state: &State) -> Option<Act> {
         if ui.add_enabled(tour.step > 0, back).clicked() {
             act = Some(Act::Back);
         }
+        if state.lesson_stopped().is_some() {
+            let again = Button::new("Begin the step again").min_size(vec2(64.0, 28.0));
+            let tip = "A new rollout with the settings that the step begins with";
+            if ui.add(again).on_hover_text(tip).clicked() {
+                act = Some(Act::Again);
+            }
+        }
         if tour.phase == Phase::Act {
             let skip = Button::new(RichText::new("Skip").weak()).frame(false);
             if ui
@@ -177,6 +197,8 @@ fn guesses(ui: &mut Ui, slider: f64, how: &How) -> Option<Act> {
                 ui.spacing_mut().slider_width = 240.0;
                 let response =
                     ui.add(Slider::new(&mut value, range[0]..=range[1]).fixed_decimals(2));
+                ui.ctx()
+                    .accesskit_node_builder(response.id, |n| n.set_label("Your guess"));
                 if response.changed() {
                     act = Some(Act::Slide(value));
                 }
@@ -338,6 +360,10 @@ pub fn list(ctx: &egui::Context, state: &mut State) {
     }
     state.lessons.list_open &= open;
     if let Some(lesson) = chosen {
+        // A lesson needs its strip.
+        if state.presenter.on {
+            presenter::set(ctx, state, false);
+        }
         state.open_lesson(&lesson);
     }
 }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::super::prefs::{Folds, Prefs, Tab};
+use super::super::prefs::{Learner, Prefs};
 use super::super::stage::Stage;
-use super::super::state::State;
+use super::super::state::{BlowUp, State};
 use super::figures::{Condition, Figures};
 use super::format::{How, Lesson, Step};
-use crate::rollout::settings::{RolloutSpec, Settings};
+use crate::rollout::settings::{LaneKind, RolloutSpec, Settings};
 
 /// Where the learner is in a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,8 +48,8 @@ pub struct Tour {
     /// Frames of this rollout do not count: a new one was asked for.
     old_epoch: Option<u64>,
     seen: Option<(u64, u64, u64)>,
-    /// The learner's own settings and stage, for afterwards.
-    saved: Box<(Prefs, Stage)>,
+    /// What is the learner's own, for afterwards.
+    own: Box<(Learner, Stage, usize)>,
 }
 
 impl Tour {
@@ -75,37 +75,18 @@ impl Tour {
 impl State {
     /// Begins a lesson, or goes on with it.
     pub fn open_lesson(&mut self, lesson: &Arc<Lesson>) {
-        self.leave_lesson();
+        let model_before = self.prefs.model_name().to_owned();
+        self.end_lesson();
         self.lessons.list_open = false;
-        let saved = Box::new((self.prefs.clone(), self.stage));
         let taken = self.prefs.lessons.get(&lesson.name).copied();
         let step = taken.map_or(0, |t| t.step).min(lesson.steps.len() - 1);
-        let model_before = self.prefs.model_name().to_owned();
-        if lesson.model != model_before {
-            self.prefs.switch(&lesson.model);
-        }
-        // Every learner begins alike.
-        self.prefs.settings = Settings::default();
-        self.prefs.spec = RolloutSpec {
-            closed_form: lesson.world.clone(),
-            ..RolloutSpec::default()
-        };
-        self.prefs.folds = Folds {
-            lanes: false,
-            ..Folds::default()
-        };
-        self.prefs.tab = Tab::Time;
-        self.prefs.tips_dismissed = true;
-        self.stage = Stage::default();
-        self.member = 0;
-        for step in lesson.steps.iter().take(step) {
-            step.set
-                .apply(&mut self.prefs.settings, &mut self.prefs.spec);
-        }
-        if let Some(step) = lesson.steps.get(step) {
-            step.set
-                .apply(&mut self.prefs.settings, &mut self.prefs.spec);
-        }
+        let settings = Settings::default();
+        let learner = self
+            .prefs
+            .begin_lesson(&lesson.model, settings, RolloutSpec::default());
+        let stage = std::mem::take(&mut self.stage);
+        let member = std::mem::take(&mut self.member);
+        self.set_as_in(lesson, step);
         self.lessons.tour = Some(Tour {
             lesson: Arc::clone(lesson),
             step,
@@ -116,7 +97,7 @@ impl State {
             from: 0,
             old_epoch: None,
             seen: None,
-            saved,
+            own: Box::new((learner, stage, member)),
         });
         // The lesson's settings hold, not the model's suggestion.
         self.restored = true;
@@ -124,21 +105,60 @@ impl State {
         self.begin_step(true);
     }
 
-    /// Leaves the lesson: model, settings and panels are as before it.
-    pub fn leave_lesson(&mut self) {
-        let Some(tour) = self.lessons.tour.take() else {
+    /// Settings as a step finds them, whatever was done before: every learner begins alike.
+    fn set_as_in(&mut self, lesson: &Lesson, step: usize) {
+        self.prefs.settings = Settings::default();
+        self.prefs.spec = RolloutSpec {
+            closed_form: lesson.world.clone(),
+            ..RolloutSpec::default()
+        };
+        for step in lesson.steps.iter().take(step + 1) {
+            step.set
+                .apply(&mut self.prefs.settings, &mut self.prefs.spec);
+        }
+    }
+
+    /// The step from its beginning, with a new rollout and the settings that it begins with.
+    pub fn lesson_again(&mut self) {
+        let Some(tour) = &self.lessons.tour else {
             return;
         };
+        let (lesson, step) = (Arc::clone(&tour.lesson), tour.step);
+        self.set_as_in(&lesson, step);
+        self.publish();
+        self.restart();
+        self.begin_step(true);
+    }
+
+    /// The lane whose blow-up keeps the step from going on: it is stopped, and the goal waits for frames.
+    pub fn lesson_stopped(&self) -> Option<(LaneKind, &BlowUp)> {
+        let tour = self.lessons.tour.as_ref()?;
+        if tour.phase != Phase::Act {
+            return None;
+        }
+        let stopped = |kind: LaneKind| Some((kind, self.blow_ups[kind.index()].as_ref()?));
+        LaneKind::ALL.into_iter().find_map(stopped)
+    }
+
+    /// Leaves the lesson: its model and settings make way for the learner's own, and a rollout of those begins.
+    pub fn leave_lesson(&mut self) {
         let model = self.prefs.model_name().to_owned();
-        let (mut prefs, stage) = *tour.saved;
-        // What is not the lesson's.
-        prefs.lessons = std::mem::take(&mut self.prefs.lessons);
-        prefs.lessons_folder = self.prefs.lessons_folder.take();
-        prefs.dark = self.prefs.dark;
-        self.prefs = prefs;
-        self.stage = stage;
+        if self.end_lesson() {
+            self.begin_again(&model);
+        }
+    }
+
+    /// Puts back what the lesson took the place of, for whoever begins a rollout of another kind; whether there was one.
+    pub(in crate::app) fn end_lesson(&mut self) -> bool {
+        let Some(tour) = self.lessons.tour.take() else {
+            return false;
+        };
+        let (learner, stage, member) = *tour.own;
+        self.prefs.end_lesson(learner);
+        (self.stage, self.member) = (stage, member);
         self.restored = true;
-        self.begin_again(&model);
+        self.undo.start_from_here();
+        true
     }
 
     /// Starts the rollout of the settings in force, in another worker if the model is another one.
@@ -146,6 +166,7 @@ impl State {
         if self.prefs.model_name() != model_before {
             self.begin_model();
         } else {
+            self.files.show_start(&self.prefs.spec);
             self.publish();
             self.restart();
         }
@@ -153,16 +174,11 @@ impl State {
 
     /// What persists: the learner's own settings also in the middle of a lesson.
     pub fn prefs_to_keep(&self) -> Prefs {
-        match &self.lessons.tour {
-            None => self.prefs.clone(),
-            Some(tour) => {
-                let mut prefs = tour.saved.0.clone();
-                prefs.lessons.clone_from(&self.prefs.lessons);
-                prefs.lessons_folder.clone_from(&self.prefs.lessons_folder);
-                prefs.dark = self.prefs.dark;
-                prefs
-            }
+        let mut prefs = self.prefs.clone();
+        if let Some(tour) = &self.lessons.tour {
+            prefs.end_lesson(tour.own.0.clone());
         }
+        prefs
     }
 
     /// The next step, or the end.
@@ -232,6 +248,7 @@ impl State {
             Some("world") => folds.world = true,
             _ => {}
         }
+        self.undo.start_from_here();
         self.lessons.scroll_to = step.highlight;
         if let Some(tab) = step.set.tab {
             self.prefs.tab = tab;

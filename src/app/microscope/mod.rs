@@ -17,13 +17,11 @@ use std::sync::Arc;
 
 use egui::{CornerRadius, Key, Modifiers, Rect, RichText, Ui, UiBuilder, pos2, vec2};
 
-use crate::closed_form::ClosedForm;
 use crate::error::UserError;
-use crate::rollout::microscope::{
-    Answer, Aside, AsideOptions, Denoising, Job, Refusal, Specimen, Stop,
-};
+use crate::rollout::microscope::{Answer, Denoising, Job, Refusal, Specimen, Stop};
 use crate::rollout::settings::LaneKind;
 
+use super::answers::Answers;
 use super::globe_lines::GlobeLines;
 use super::stage::Stage;
 use super::state::State;
@@ -61,11 +59,8 @@ pub struct Microscope {
     /// Spectra instead of the guidance's share, where there is no room for both.
     spectra: bool,
     fraction: f32,
-    aside: Option<Aside>,
-    /// Parameters of the world that it computes in.
-    world: Option<ClosedForm>,
+    answers: Answers,
     asked: Option<Sight>,
-    waiting: Option<u64>,
     result: Option<Arc<Denoising>>,
     refusal: Option<Refusal>,
     error: Option<UserError>,
@@ -85,10 +80,8 @@ impl Default for Microscope {
             logit: false,
             spectra: false,
             fraction: 0.0,
-            aside: None,
-            world: None,
+            answers: Answers::default(),
             asked: None,
-            waiting: None,
             result: None,
             refusal: None,
             error: None,
@@ -112,6 +105,18 @@ impl Microscope {
             .stops
             .get(self.stop.min(result.stops.len().saturating_sub(1)))?;
         Some((result, stop))
+    }
+
+    /// Gives up what is looked at and the thread; what the columns show stays as it is.
+    pub fn clear(&mut self) {
+        *self = Self {
+            lane: self.lane,
+            gradient: self.gradient,
+            guided_estimate: self.guided_estimate,
+            logit: self.logit,
+            spectra: self.spectra,
+            ..Self::default()
+        };
     }
 
     fn last(&self) -> usize {
@@ -149,9 +154,10 @@ impl State {
 
 /// Lets the thread end when the stage is not in use.
 pub fn rest(state: &mut State) {
-    if state.stage != Stage::Microscope && state.microscope.aside.is_some() {
+    if state.stage != Stage::Microscope && state.microscope.answers.is_open() {
         let m = &mut state.microscope;
-        (m.aside, m.waiting, m.playing) = (None, None, false);
+        m.answers.close();
+        m.playing = false;
         if m.result.is_none() {
             m.asked = None;
         }
@@ -201,37 +207,32 @@ fn poll(ctx: &egui::Context, state: &mut State) {
             kept: Arc::as_ptr(kept).cast::<f32>() as usize,
         })
     });
-    // While frames are being made the one that was opened stays.
-    let follow = !state.play.playing || state.microscope.asked.is_none();
+    // While frames are being made the one that was opened stays, if there is anything to look at in it.
+    let m = &state.microscope;
+    let follow = !state.play.playing || m.asked.is_none() || m.refusal.is_some();
     if follow && found != state.microscope.asked {
         state.microscope.cancelled = false;
         ask(ctx, state, found);
     }
     let m = &mut state.microscope;
-    if let Some(aside) = &m.aside {
-        if let Some((id, answer)) = aside.take()
-            && m.waiting == Some(id)
-        {
-            m.waiting = None;
-            match answer {
-                Ok(Answer::Denoising(d)) => {
-                    // Where it stood, as far as there are as many evaluations.
-                    let fresh = m
-                        .result
-                        .as_ref()
-                        .is_none_or(|r| r.stops.len() != d.stops.len());
-                    if fresh {
-                        m.stop = d.stops.len().saturating_sub(1) / 2;
-                    }
-                    m.result = Some(d);
-                }
-                Ok(Answer::Verdict(_)) => {}
-                Err(error) => m.error = Some(error),
+    match m.answers.hear() {
+        Some(Ok(Answer::Denoising(d))) => {
+            // Where it stood, as far as there are as many evaluations.
+            let fresh = m
+                .result
+                .as_ref()
+                .is_none_or(|r| r.stops.len() != d.stops.len());
+            if fresh {
+                m.stop = d.stops.len().saturating_sub(1) / 2;
             }
+            m.result = Some(d);
         }
-        if !aside.is_alive() {
-            m.aside = None;
+        Some(Err(error)) => {
+            // What is on screen is another frame: the error takes its place.
+            m.result = None;
+            m.error = Some(error);
         }
+        Some(Ok(Answer::Verdict(_))) | None => {}
     }
     if m.playing {
         m.fraction += ctx.input(|i| i.stable_dt).min(0.25) * RATE;
@@ -244,34 +245,21 @@ fn poll(ctx: &egui::Context, state: &mut State) {
 }
 
 fn ask(ctx: &egui::Context, state: &mut State, found: Option<Sight>) {
-    let options = AsideOptions {
-        model: state.prefs.model.clone(),
-        device: state.device,
-        closed_form: state.prefs.spec.closed_form.clone(),
-    };
+    let options = state.answers_with();
     let calendar = state.globe().map(|g| g.calendar);
     let specimen = found
         .ok_or(Refusal::NoLane)
         .and_then(|k| Specimen::of(&state.archive, k.frame, k.lane, k.member, k.seed, calendar));
     let m = &mut state.microscope;
-    if m.world != options.closed_form {
-        m.world.clone_from(&options.closed_form);
-        m.aside = None;
-    }
     m.asked = found;
-    (m.waiting, m.error, m.refusal) = (None, None, None);
+    (m.error, m.refusal) = (None, None);
     match specimen {
         Ok(specimen) => {
-            let ctx = ctx.clone();
-            let aside = m.aside.get_or_insert_with(|| {
-                Aside::spawn(options, Arc::new(move || ctx.request_repaint()))
-            });
-            m.waiting = Some(aside.ask(Job::Denoise(Arc::new(specimen))));
+            let job = Job::Denoise(Arc::new(specimen));
+            m.answers.ask(ctx, options, job);
         }
         Err(refusal) => {
-            if let Some(aside) = &m.aside {
-                aside.cancel();
-            }
+            m.answers.cancel();
             m.result = None;
             m.refusal = Some(refusal);
         }
@@ -312,7 +300,7 @@ pub fn show(ui: &mut Ui, state: &mut State) {
 /// Nothing to look at yet, or at all.
 fn empty(ui: &mut Ui, state: &mut State) {
     let m = &state.microscope;
-    let busy = m.waiting.is_some();
+    let busy = m.answers.is_waiting();
     let error = m.error.clone();
     let refusal = m.refusal;
     let cancelled = m.cancelled;

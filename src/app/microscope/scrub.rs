@@ -3,7 +3,7 @@
 use egui::{Align, Layout, ProgressBar, RichText, Slider, Ui, vec2};
 
 use crate::rollout::microscope::Agreement;
-use crate::rollout::settings::{LaneKind, Solver};
+use crate::rollout::settings::LaneKind;
 
 use super::super::state::State;
 use super::super::theme::{GRID, palette};
@@ -44,7 +44,7 @@ pub fn head(ui: &mut Ui, state: &mut State) {
             String::new()
         };
         ui.label(format!("Frame {frame}{members}"));
-        if m.waiting.is_some() {
+        if m.answers.is_waiting() {
             progress(ui, state);
             return;
         }
@@ -69,11 +69,7 @@ pub fn head(ui: &mut Ui, state: &mut State) {
 
 fn progress(ui: &mut Ui, state: &mut State) {
     let m = &mut state.microscope;
-    let Some(progress) = m
-        .aside
-        .as_ref()
-        .map(crate::rollout::microscope::Aside::progress)
-    else {
+    let Some(progress) = m.answers.progress() else {
         return;
     };
     let (done, of) = progress.step;
@@ -90,10 +86,7 @@ fn progress(ui: &mut Ui, state: &mut State) {
         .on_hover_text("Stops after the step in progress")
         .clicked()
     {
-        if let Some(aside) = &m.aside {
-            aside.cancel();
-        }
-        m.waiting = None;
+        m.answers.cancel();
         m.cancelled = m.result.is_none();
     }
 }
@@ -146,7 +139,7 @@ pub fn bar(ui: &mut Ui, state: &mut State) {
                 let heun = result
                     .specimen
                     .settings_at(0)
-                    .is_some_and(|s| s.sampler.solver != Solver::Dpm);
+                    .is_some_and(|s| s.sampler.solver.is_stochastic());
                 let tip = if heun {
                     "Heun asks the networks twice a step: at the noise level where the step begins, and at the one where it ends"
                 } else {

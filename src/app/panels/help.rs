@@ -1,8 +1,8 @@
 //! A few words for the first visit, and the sheet of keys.
 
-use egui::{Rect, RichText, Ui, pos2};
+use egui::{Key, KeyboardShortcut, Label, Modifiers, Rect, RichText, ScrollArea, Ui, pos2, vec2};
 
-use super::super::commands::{COMMANDS, Group, written};
+use super::super::commands::{COMMANDS, Group, key_text};
 use super::super::state::State;
 use super::super::theme::{self, GRID, palette};
 
@@ -128,29 +128,125 @@ pub fn card_over(ui: &Ui, state: &mut State, whole: Rect) {
         });
 }
 
+/// Groups of commands in the left and in the right column of the sheet.
+const COLUMNS: [&[Group]; 2] = [
+    &[Group::Time, Group::Guidance],
+    &[Group::File, Group::View, Group::Window],
+];
+
+/// Keys that no command has: a stage, a mode or a control hears them.
+struct Heard {
+    place: &'static str,
+    keys: &'static [KeyboardShortcut],
+    what: &'static str,
+}
+
+const fn heard(
+    place: &'static str,
+    keys: &'static [KeyboardShortcut],
+    what: &'static str,
+) -> Heard {
+    Heard { place, keys, what }
+}
+
+const fn key(key: Key) -> KeyboardShortcut {
+    KeyboardShortcut::new(Modifiers::NONE, key)
+}
+
+const SIDEWAYS: [KeyboardShortcut; 2] = [key(Key::ArrowLeft), key(Key::ArrowRight)];
+const UP_DOWN: [KeyboardShortcut; 2] = [key(Key::ArrowUp), key(Key::ArrowDown)];
+const ENDS: [KeyboardShortcut; 2] = [key(Key::Home), key(Key::End)];
+const CTRL_SHIFT_Z: KeyboardShortcut =
+    KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), Key::Z);
+
+static ELSEWHERE: [Heard; 16] = [
+    heard(
+        "Everywhere",
+        &[key(Key::Escape)],
+        "Close the windows; without one, forget the cell that is followed",
+    ),
+    heard(
+        "Presenter mode",
+        &[
+            key(Key::F11),
+            KeyboardShortcut::new(Modifiers::SHIFT, Key::P),
+        ],
+        "Begin it, and leave it",
+    ),
+    heard("Presenter mode", &[key(Key::A)], "Plot beside the lanes"),
+    heard("Presenter mode", &[key(Key::Escape)], "Leave it"),
+    heard("Microscope", &SIDEWAYS, "One noise level back or forward"),
+    heard("Microscope", &ENDS, "Pure noise, and the finished frame"),
+    heard("Microscope", &[key(Key::Space)], "Play the denoising"),
+    heard(
+        "Edit",
+        &[KeyboardShortcut::new(Modifiers::COMMAND, Key::Z)],
+        "Undo a stroke",
+    ),
+    heard(
+        "Edit",
+        &[
+            CTRL_SHIFT_Z,
+            KeyboardShortcut::new(Modifiers::COMMAND, Key::Y),
+        ],
+        "Redo it",
+    ),
+    heard("Wall", &SIDEWAYS, "The tile to the left or right"),
+    heard("Wall", &UP_DOWN, "The tile above or below"),
+    heard(
+        "Wall",
+        &[key(Key::Enter)],
+        "Make the chosen tile the rollout of the lanes",
+    ),
+    heard("Wall", &[key(Key::Space)], "Play or pause the wall"),
+    heard("Wall", &ENDS, "Its first frame, and its newest"),
+    heard("λ slider", &SIDEWAYS, "Weaker or stronger by one step"),
+    heard(
+        "All commands",
+        &[key(Key::ArrowUp), key(Key::ArrowDown), key(Key::Enter)],
+        "Choose a command, and do it",
+    ),
+];
+
+/// A line of the sheet: keys, and what they do.
+fn line(ui: &mut Ui, keys: &[KeyboardShortcut], what: &str) {
+    const KEYS: f32 = 104.0;
+    let texts: Vec<String> = keys.iter().map(|k| key_text(k, ui.ctx())).collect();
+    ui.horizontal_top(|ui| {
+        ui.spacing_mut().item_spacing.x = 8.0;
+        ui.allocate_ui(vec2(KEYS, 0.0), |ui| {
+            ui.set_width(KEYS);
+            let text = RichText::new(texts.join(" ")).monospace();
+            ui.add(Label::new(text).wrap());
+        });
+        let text = what.trim_end_matches('…');
+        ui.add(Label::new(RichText::new(text).small().weak()).wrap());
+    });
+}
+
 /// Keys of some groups of commands.
 fn keys(ui: &mut Ui, state: &State, groups: &[Group]) {
-    egui::Grid::new(("keys", groups.len()))
-        .num_columns(2)
-        .spacing([12.0, 4.0])
-        .min_row_height(18.0)
-        .show(ui, |ui| {
-            for group in groups {
-                let there = COMMANDS
-                    .iter()
-                    .filter(|c| c.group == *group && !c.keys.is_empty());
-                for command in there.filter(|c| (c.ready)(state)) {
-                    let key = written(command, ui.ctx());
-                    ui.label(RichText::new(key).monospace());
-                    ui.label(
-                        RichText::new(command.name.trim_end_matches('…'))
-                            .small()
-                            .weak(),
-                    );
-                    ui.end_row();
-                }
-            }
-        });
+    for group in groups {
+        let there = COMMANDS
+            .iter()
+            .filter(|c| c.group == *group && !c.keys.is_empty());
+        for command in there.filter(|c| (c.ready)(state)) {
+            line(ui, command.keys, command.name);
+        }
+    }
+}
+
+/// Keys that no command has, by where they are heard.
+fn elsewhere(ui: &mut Ui, part: &[Heard]) {
+    let mut place = "";
+    for heard in part {
+        if heard.place != place {
+            place = heard.place;
+            ui.add_space(GRID);
+            ui.label(RichText::new(place).small());
+        }
+        line(ui, heard.keys, heard.what);
+    }
 }
 
 /// The sheet behind `?`.
@@ -160,26 +256,89 @@ pub fn sheet(ctx: &egui::Context, state: &mut State) {
     }
     let mut open = true;
     let state_now = &*state;
+    let room = ctx.content_rect().size() - vec2(72.0, 112.0);
     egui::Window::new("Help")
         .open(&mut open)
         .collapsible(false)
         .resizable(false)
         .anchor(egui::Align2::CENTER_CENTER, [0.0, 0.0])
         .show(ctx, |ui| {
-            ui.set_width(640.0);
-            let about = "An image diffusion model makes single frames. A discriminator that looks at the frames before pulls each \
-                         new one, at every step of its denoising, towards what could come next: time appears.";
-            ui.add(egui::Label::new(about).wrap());
-            ui.add_space(2.0 * GRID);
-            words(ui, state, usize::MAX);
-            ui.add_space(GRID);
-            ui.columns_const(|[left, right]| {
-                keys(left, state_now, &[Group::Time, Group::Guidance]);
-                keys(right, state_now, &[Group::File, Group::View, Group::Window]);
-            });
-            ui.add_space(2.0 * GRID);
-            let paper = "Method: Hess et al. 2025, arXiv 2505.09089";
-            ui.label(RichText::new(paper).small().weak());
+            let width = room.x.min(720.0);
+            ui.set_width(width);
+            ScrollArea::vertical()
+                .max_height(room.y.max(120.0))
+                .show(ui, |ui| {
+                    ui.set_width(width - 12.0);
+                    ui.spacing_mut().item_spacing.y = 2.0;
+                    let about = "An image diffusion model makes single frames. A discriminator that looks at the frames before \
+                                 pulls each new one, at every step of its denoising, towards what could come next: time appears.";
+                    ui.add(Label::new(about).wrap());
+                    ui.add_space(2.0 * GRID);
+                    words(ui, state_now, usize::MAX);
+                    ui.add_space(GRID);
+                    ui.columns_const(|[left, right]| {
+                        keys(left, state_now, COLUMNS[0]);
+                        keys(right, state_now, COLUMNS[1]);
+                    });
+                    ui.add_space(2.0 * GRID);
+                    ui.label("Keys with another meaning where they are heard first");
+                    let (first, second) = ELSEWHERE.split_at(9);
+                    ui.columns_const(|[left, right]| {
+                        elsewhere(left, first);
+                        elsewhere(right, second);
+                    });
+                    ui.add_space(2.0 * GRID);
+                    let paper = "Method: Hess et al. 2025, arXiv 2505.09089";
+                    ui.label(RichText::new(paper).small().weak());
+                });
         });
     state.help_open = open;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Every group of commands has its place, so that every key of a command stands in the sheet.
+    #[test]
+    fn the_sheet_has_room_for_every_command() {
+        for command in COMMANDS {
+            assert!(COLUMNS.iter().any(|c| c.contains(&command.group)));
+        }
+    }
+
+    /// The keys that the stages hear are those that the sheet tells, no more and no fewer.
+    #[test]
+    fn the_sheet_tells_every_key_that_is_heard() {
+        let sources = [
+            ("Everywhere", include_str!("../actions.rs")),
+            ("Presenter mode", include_str!("../presenter.rs")),
+            ("Microscope", include_str!("../microscope/mod.rs")),
+            ("Edit", include_str!("../edit/mod.rs")),
+            ("Wall", include_str!("../wall/mod.rs")),
+            ("λ slider", include_str!("strength.rs")),
+            ("All commands", include_str!("palette.rs")),
+        ];
+        for (place, source) in sources {
+            let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+            let names = code.split("Key::").skip(1).map(|rest| {
+                let end = rest.find(|c: char| !c.is_alphanumeric());
+                rest[..end.unwrap_or(rest.len())].to_owned()
+            });
+            // "?" is the key of the command Help.
+            let help = ["Questionmark", "Slash"];
+            let heard: BTreeSet<String> = names.filter(|n| !help.contains(&n.as_str())).collect();
+            let told: BTreeSet<String> = ELSEWHERE
+                .iter()
+                .filter(|h| h.place == place)
+                .flat_map(|h| h.keys)
+                .map(|k| format!("{:?}", k.logical_key))
+                .collect();
+            assert_eq!(heard, told, "{place}");
+        }
+        let places = ELSEWHERE.iter().map(|h| h.place).collect::<BTreeSet<_>>();
+        assert_eq!(places.len(), sources.len());
+    }
 }

@@ -14,6 +14,7 @@ pub mod lane;
 pub mod model_menu;
 pub mod options;
 pub mod palette;
+mod quality;
 pub mod rain_dialog;
 pub mod rain_options;
 pub mod restore_dialog;

@@ -1,6 +1,6 @@
 //! Which model: the shipped ones, or a folder.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use egui::{Align, ComboBox, Layout, RichText, Ui};
 
@@ -61,7 +61,7 @@ pub fn show(ui: &mut Ui, state: &mut State) {
     if let Some(name) = wanted {
         match Model::is_built_in(&name) {
             true => state.open_model(&name),
-            false => state.open_folder(&name),
+            false => state.open_folder(Path::new(&name)),
         }
     }
     if folder {
@@ -71,7 +71,7 @@ pub fn show(ui: &mut Ui, state: &mut State) {
 
 /// Last part of a path.
 fn short(name: &str) -> String {
-    let path = std::path::Path::new(name);
+    let path = Path::new(name);
     path.file_name()
         .map_or_else(|| name.to_owned(), |n| n.to_string_lossy().into_owned())
 }
@@ -117,7 +117,7 @@ pub fn window(ctx: &egui::Context, state: &mut State) {
         });
     if go {
         let path = state.files.model_path.trim().to_owned();
-        state.open_folder(&path);
+        state.open_folder(Path::new(&path));
     }
     if go || cancel || !open {
         state.files.model_open = false;

@@ -11,16 +11,28 @@ use super::super::files::Purpose;
 use super::super::state::State;
 use super::super::theme::{GRID, palette};
 use super::super::widgets::{Icon, icon_button, note, row, segmented};
-use super::{controls, rain_options};
+use super::super::words;
+use super::{controls, quality, rain_options};
 
 /// Steps, solver, churn, start.
 pub fn sampler(ui: &mut Ui, state: &mut State) {
     let mut s = state.prefs.settings.sampler.clone();
+    quality::show(ui, state, &mut s);
     let choices = [
         (
             Solver::Dpm,
             "dpm",
             "DPM-Solver++(2M): deterministic, one network evaluation a step",
+        ),
+        (
+            Solver::Dpm3,
+            "dpm3",
+            "DPM-Solver++ of third order: looks at two earlier estimates",
+        ),
+        (
+            Solver::UniPc,
+            "unipc",
+            "Predictor and corrector, as in UniPC: each state is corrected once its own estimate is known, one evaluation a step",
         ),
         (
             Solver::Heun,
@@ -33,7 +45,17 @@ pub fn sampler(ui: &mut Ui, state: &mut State) {
             "The update as printed in the paper: total guidance 1.5 λ",
         ),
     ];
-    segmented(ui, "Solver", &mut s.solver, &choices);
+    let tip = "How a frame is led from noise to a picture";
+    row(ui, "Solver", tip, |ui| {
+        ComboBox::from_id_salt("solver")
+            .selected_text(words::solver(s.solver))
+            .show_ui(ui, |ui| {
+                for (solver, name, about) in choices {
+                    ui.selectable_value(&mut s.solver, solver, name)
+                        .on_hover_text(about);
+                }
+            });
+    });
     row(
         ui,
         "Steps",
@@ -56,7 +78,7 @@ pub fn sampler(ui: &mut Ui, state: &mut State) {
     ];
     segmented(ui, "Noise levels", &mut s.schedule, &choices);
     let saturation = s.churn_saturation();
-    ui.add_enabled_ui(s.solver != Solver::Dpm, |ui| {
+    ui.add_enabled_ui(s.solver.is_stochastic(), |ui| {
         let tip = "Fresh noise at every step, S_churn. Above steps × (√2 − 1) more changes nothing: the slider ends there.";
         row(ui, "Churn", tip, |ui| {
             s.churn = s.churn.min(saturation);
@@ -67,8 +89,8 @@ pub fn sampler(ui: &mut Ui, state: &mut State) {
             .on_hover_text(tip);
         note(ui, format!("saturates at {saturation:.1} for {} steps", s.steps));
     });
-    if s.solver == Solver::Dpm {
-        note(ui, "dpm is deterministic: churn does nothing in it");
+    if !s.solver.is_stochastic() {
+        note(ui, "this solver is deterministic: churn does nothing in it");
     }
     ui.add_space(GRID);
     let top = ui.cursor().min;

@@ -10,6 +10,8 @@ use super::super::theme::{self, GRID, palette};
 #[derive(Debug, Default)]
 pub struct Palette {
     open: bool,
+    /// Opened in this frame of the window: a click that did it, in a menu, is no click beside it.
+    fresh: bool,
     typed: String,
     chosen: usize,
 }
@@ -24,6 +26,7 @@ impl Palette {
     pub fn toggle(&mut self) {
         *self = Self {
             open: !self.open,
+            fresh: true,
             ..Self::default()
         };
     }
@@ -99,7 +102,8 @@ pub fn window(ctx: &egui::Context, state: &mut State) {
                 }
             });
         });
-    let outside = shown.is_some_and(|s| s.response.clicked_elsewhere());
+    let fresh = std::mem::take(&mut state.palette.fresh);
+    let outside = !fresh && shown.is_some_and(|s| s.response.clicked_elsewhere());
     if let Some(command) = run {
         state.palette.close();
         (command.run)(state, ctx);

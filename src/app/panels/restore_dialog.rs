@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use egui::{Align, Button, Layout, RichText, Ui};
 
 use super::super::files::Purpose;
-use super::super::restoring::{Found, What, can_start};
+use super::super::opening::{Found, What, can_start};
 use super::super::state::State;
 use super::super::theme::{GRID, palette};
 
@@ -53,7 +53,7 @@ pub fn window(ctx: &egui::Context, state: &mut State) {
             });
         });
     if go {
-        state.restore();
+        state.restore(ctx.theme() == egui::Theme::Dark);
     } else if start {
         state.start_from_found(ctx);
     } else if cancel || !open {

@@ -75,6 +75,7 @@ pub fn show(ui: &mut Ui, state: &mut State) {
                 let text = weak(format!("writing {}  {done} / {all}", name.to_string_lossy()));
                 ui.label(text).on_hover_text(writing.path.display().to_string());
             }
+            reading(ui, state);
             let count = state.notices.count();
             if count > 0 {
                 let text = if count == 1 {
@@ -89,6 +90,31 @@ pub fn show(ui: &mut Ui, state: &mut State) {
             }
         });
     });
+}
+
+/// A file that is being read.
+fn reading(ui: &mut Ui, state: &mut State) {
+    let Some(opening) = state.restoring.reading() else {
+        return;
+    };
+    let weak = |text: String| RichText::new(text).small().weak();
+    let (done, all) = opening.watch.progress();
+    let far = match all {
+        0 => String::new(),
+        _ => format!("  {done} / {all} MiB"),
+    };
+    let name = opening.path.file_name().unwrap_or_default();
+    let text = weak(format!("reading {}{far}", name.to_string_lossy()));
+    let whole = opening.path.display().to_string();
+    let stop = Button::new(weak("stop".to_owned())).frame(false);
+    let stopped = ui
+        .add(stop)
+        .on_hover_text("Read it no further; the rollout stays as it is")
+        .clicked();
+    ui.label(text).on_hover_text(whole);
+    if stopped {
+        state.restoring.stop_reading();
+    }
 }
 
 trait FixedWidth {

@@ -21,7 +21,7 @@ pub(super) fn nice_step((lo, hi): (f64, f64), count: f32) -> f64 {
 pub(super) fn marks((lo, hi): (f64, f64), step: f64) -> Vec<GridMark> {
     let first = (lo / step - 1e-6).ceil() as i64;
     let last = (hi / step + 1e-6).floor() as i64;
-    (first..=last.min(first + 100))
+    (first..=last.min(first.saturating_add(100)))
         .map(|i| GridMark {
             value: i as f64 * step,
             step_size: step,

@@ -61,7 +61,7 @@ const GLOBE: [Row; 3] = [
     ),
     (
         "global mean change",
-        "Change of the global mean from day to day [mm/day]",
+        "Daily change of the global mean [mm/day]",
         "The band holds 90 % of the truth lane's days so far.",
         2,
         |s| &s.global_mean_change,

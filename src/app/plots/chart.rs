@@ -294,7 +294,7 @@ fn significant(value: f64) -> String {
     }
 }
 
-/// A range of y that holds all points, from a given one on.
+/// A range of y that holds all points, from a given one on; 0 to 1 where there is nothing to hold.
 pub fn range_of<'a>(
     points: impl Iterator<Item = &'a [f64; 2]>,
     (mut lo, mut hi): (f64, f64),
@@ -302,6 +302,9 @@ pub fn range_of<'a>(
     for [_, y] in points.filter(|p| p[1].is_finite()) {
         lo = lo.min(*y);
         hi = hi.max(*y);
+    }
+    if !(lo <= hi && lo.is_finite() && hi.is_finite()) {
+        return (0.0, 1.0);
     }
     let air = 0.06 * (hi - lo).max(1e-6);
     (lo - air, hi + air)

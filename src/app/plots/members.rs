@@ -1,11 +1,14 @@
 //! The members of one lane: their lines over time, and a map of where they differ.
 
+use std::sync::Arc;
+
 use egui::{ColorImage, Sense, TextureHandle, TextureOptions, Ui, vec2};
 
 use crate::render::ColorMap;
-use crate::rollout::frame::LaneFrame;
+use crate::rollout::frame::{FrameSet, LaneFrame};
 use crate::rollout::settings::LaneKind;
 
+use super::super::followed::Followed;
 use super::super::state::State;
 use super::super::theme::{GRID, palette};
 use super::super::widgets::{note, number, segmented};
@@ -18,11 +21,14 @@ const FRAMES: usize = 160;
 /// Members that are drawn: more lines hide each other.
 const LINES: usize = 24;
 
+/// Lines of the members of a lane, and of truth after them; of a cell, or of the global mean without one.
+pub type Lines = Followed<(LaneKind, Option<usize>)>;
+
 /// The map of spread as it was drawn last.
 #[derive(Default)]
 pub struct SpreadMap {
-    /// What it shows: epoch, frame, lane, dark.
-    of: Option<(u64, usize, LaneKind, bool)>,
+    /// What it shows: frame, lane, dark. A frame of another rollout may have the same number.
+    of: Option<(Arc<FrameSet>, LaneKind, bool)>,
     texture: Option<TextureHandle>,
     values: Vec<f32>,
     largest: f32,
@@ -63,9 +69,10 @@ pub fn show(ui: &mut Ui, state: &mut State) {
 }
 
 /// What is followed: the pinned cell, else the global mean, or in the box, where that is 0, the middle cell.
-fn spaghetti(ui: &mut Ui, state: &State, lane: LaneKind) {
+fn spaghetti(ui: &mut Ui, state: &mut State, lane: LaneKind) {
     let (nx, ny) = state.size();
-    let globe = state.globe();
+    let globe = state.globe().cloned();
+    let globe = globe.as_ref();
     let cell = match (state.pin, globe) {
         (Some((x, y)), _) => Some(y * nx + x),
         (None, None) => Some(ny / 2 * nx + nx / 2),
@@ -76,20 +83,30 @@ fn spaghetti(ui: &mut Ui, state: &State, lane: LaneKind) {
         (None, Some(globe)) => Some(globe.grid.mean(values)),
         (None, None) => None,
     };
-    let frames = &state.archive.frames;
-    let frames = &frames[frames.len().saturating_sub(FRAMES)..];
-    let line = |kind: LaneKind, member: usize| -> Vec<[f64; 2]> {
-        frames
-            .iter()
-            .filter_map(|f| {
-                let lane = f.lanes[kind.index()].as_ref()?;
-                Some([f.time, value(lane.members.get(member)?)?])
-            })
-            .collect()
-    };
-    let p = palette(ui);
     let members = state.spec().members.min(LINES);
     let first = usize::from(lane == LaneKind::Truth);
+    let count = members.saturating_sub(first) + 1;
+    let mut followed = std::mem::take(&mut state.plots.members);
+    let unread = followed.unread((lane, cell), count, &state.archive);
+    for frame in &unread[unread.len().saturating_sub(FRAMES)..] {
+        let of = |kind: LaneKind, member: usize| {
+            let lane = frame.lanes[kind.index()].as_ref()?;
+            value(lane.members.get(member)?)
+        };
+        let of = |kind, member| of(kind, member).unwrap_or(f64::NAN);
+        let lines = (first..members).map(|member| of(lane, member));
+        followed.took(frame, lines.chain([of(LaneKind::Truth, 0)]));
+    }
+    state.plots.members = followed;
+    let frames = &state.archive.frames;
+    let frames = &frames[frames.len().saturating_sub(FRAMES)..];
+    let from = frames.first().map_or(0.0, |f| f.time);
+    let lines = &state.plots.members.lines;
+    let line = |n: usize| -> Vec<[f64; 2]> {
+        let all = lines.get(n).map_or(&[][..], |l| &l[..]);
+        all[all.partition_point(|p| p[0] < from)..].to_vec()
+    };
+    let p = palette(ui);
     let mut curves: Vec<Curve> = (first..members)
         .map(|member| Curve {
             // One name for all: at the end of the first.
@@ -103,7 +120,7 @@ fn spaghetti(ui: &mut Ui, state: &State, lane: LaneKind) {
                 .gamma_multiply(if member == state.member { 1.0 } else { 0.4 }),
             dashed: false,
             dots: false,
-            points: line(lane, member),
+            points: line(member - first),
         })
         .collect();
     curves.push(Curve {
@@ -111,7 +128,7 @@ fn spaghetti(ui: &mut Ui, state: &State, lane: LaneKind) {
         color: p.text,
         dashed: false,
         dots: false,
-        points: line(LaneKind::Truth, 0),
+        points: line(count - 1),
     });
     let y = range_of(
         curves.iter().flat_map(|c| &c.points),
@@ -124,10 +141,7 @@ fn spaghetti(ui: &mut Ui, state: &State, lane: LaneKind) {
         (None, Some(_)) => "global mean",
     };
     let title = format!("Members, {what} [{units}]");
-    let x = (
-        frames.first().map_or(0.0, |f| f.time),
-        frames.last().map_or(1.0, |f| f.time),
-    );
+    let x = (from, frames.last().map_or(1.0, |f| f.time));
     Chart {
         id: "members",
         title: &title,
@@ -135,7 +149,7 @@ fn spaghetti(ui: &mut Ui, state: &State, lane: LaneKind) {
         x_name: "t",
         height: ((ui.available_height() - 80.0) * 0.45).clamp(110.0, 240.0),
         x: (x.0, x.1.max(x.0 + 1e-6)),
-        y: if y.0 < y.1 { y } else { (0.0, 1.0) },
+        y,
         decimals: 2,
         curves,
         x_text: date_text(state),
@@ -164,8 +178,9 @@ fn map(ui: &mut Ui, state: &mut State, lane: LaneKind) {
         return;
     };
     let (nx, ny) = state.size();
-    let of = (state.archive.epoch, shown.index, lane, dark);
-    if state.plots.spread_map.of != Some(of) {
+    let known = state.plots.spread_map.of.as_ref();
+    let same = known.is_some_and(|(f, l, d)| Arc::ptr_eq(f, &shown) && (*l, *d) == (lane, dark));
+    if !same {
         let Some(frame) = &shown.lanes[lane.index()] else {
             note(ui, "The lane has no frame here.");
             return;
@@ -193,7 +208,7 @@ fn map(ui: &mut Ui, state: &mut State, lane: LaneKind) {
             .ctx()
             .load_texture("spread among members", image, TextureOptions::NEAREST);
         state.plots.spread_map = SpreadMap {
-            of: Some(of),
+            of: Some((Arc::clone(&shown), lane, dark)),
             texture: Some(texture),
             values,
             largest,

@@ -45,6 +45,10 @@ pub struct PlotState {
     pub ensemble: ensemble::View,
     /// Whether all signatures are listed.
     pub all_signs: bool,
+    /// The cell that is followed.
+    cell: probe::Cell,
+    /// The members of one lane.
+    members: members::Lines,
     /// The map of spread, as it was drawn last.
     spread_map: members::SpreadMap,
 }

@@ -4,16 +4,33 @@ use std::sync::Arc;
 
 use egui::Ui;
 
+use crate::rollout::protocol::GlobeFacts;
+use crate::rollout::settings::LANES;
+
 use super::super::state::State;
 use super::super::theme::{GRID, palette};
+use super::super::trace::Trace;
 use super::super::widgets::note;
 use super::super::words;
 use super::chart::{Chart, Curve, range_of};
+use super::probe::{lines, read};
 use super::time::{curve, date_text, time_range};
 
+/// What is usual in a cell in a month: the mean, or (`high`) what 90 % of days stay below, mm/day.
+pub fn usual(globe: &GlobeFacts, high: bool, month: u8, cell: usize) -> f64 {
+    let fields = match high {
+        true => &globe.climatology_p90,
+        false => &globe.climatology,
+    };
+    let field = fields.get(usize::from(month.clamp(1, 12)) - 1);
+    field
+        .and_then(|f| f.get(cell))
+        .map_or(f64::NAN, |v| f64::from(*v))
+}
+
 /// The tab.
-pub fn show(ui: &mut Ui, state: &State) {
-    let (Some(globe), Some(shown)) = (state.globe(), state.shown()) else {
+pub fn show(ui: &mut Ui, state: &mut State) {
+    let (Some(globe), Some(shown)) = (state.globe().cloned(), state.shown().cloned()) else {
         return;
     };
     let Some((column, row)) = state.pin else {
@@ -24,12 +41,8 @@ pub fn show(ui: &mut Ui, state: &State) {
         return;
     };
     let cell = row * globe.grid.nx + column;
-    let usual = |fields: &[Arc<[f32]>], month: u8| -> f64 {
-        let field = fields.get(usize::from(month.clamp(1, 12)) - 1);
-        field
-            .and_then(|f| f.get(cell))
-            .map_or(f64::NAN, |v| f64::from(*v))
-    };
+    read(state, cell);
+    let state = &*state;
     let p = palette(ui);
     let line = |name: &str, dashed: bool, points: Vec<[f64; 2]>| Curve {
         name: name.to_owned(),
@@ -38,25 +51,17 @@ pub fn show(ui: &mut Ui, state: &State) {
         dots: false,
         points,
     };
-    let over_frames = |fields: &[Arc<[f32]>]| -> Vec<[f64; 2]> {
-        let frames = state.archive.frames.iter();
-        frames
-            .filter_map(|f| Some([f.time, usual(fields, f.date?.month)]))
-            .collect()
-    };
-    let mut curves = vec![
-        line("mean", false, over_frames(&globe.climatology)),
-        line("90 %", true, over_frames(&globe.climatology_p90)),
-    ];
-    curves.extend(state.lanes().into_iter().map(|kind| {
-        let frames = state.archive.frames.iter();
-        let points = frames.filter_map(|frame| {
-            let lane = frame.lanes[kind.index()].as_ref()?;
-            let value = state.values(lane)?.get(cell)?;
-            Some([frame.time, f64::from(*value)])
-        });
-        curve(ui, kind, points.collect(), false)
-    }));
+    let columns = ui.available_width().max(60.0) as usize;
+    let mut traces: Vec<&Trace> = state.plots.cell.lines.iter().skip(LANES).collect();
+    let names = [("mean", false), ("90 %", true)].into_iter();
+    let mut curves: Vec<Curve> = names
+        .zip(&traces)
+        .map(|((name, dashed), t)| line(name, dashed, t.thinned(columns)))
+        .collect();
+    for (kind, trace) in lines(state) {
+        curves.push(curve(ui, kind, trace.thinned(columns), false));
+        traces.push(trace);
+    }
     let y = range_of(curves.iter().flat_map(|c| &c.points), (0.0, 5.0));
     let lat = globe.grid.lat.get(row).copied().unwrap_or(f64::NAN);
     let title = format!(
@@ -73,6 +78,7 @@ pub fn show(ui: &mut Ui, state: &State) {
         x: time_range(state),
         y,
         decimals: 2,
+        raw: traces.iter().map(|t| &t[..]).collect(),
         curves,
         mark: Some(shown.time),
         x_text: date_text(state),
@@ -80,14 +86,14 @@ pub fn show(ui: &mut Ui, state: &State) {
     }
     .show(ui);
     ui.add_space(GRID);
-    let by_month = |fields: &[Arc<[f32]>]| -> Vec<[f64; 2]> {
+    let by_month = |high: bool| -> Vec<[f64; 2]> {
         (1..=12u8)
-            .map(|m| [f64::from(m), usual(fields, m)])
+            .map(|m| [f64::from(m), usual(&globe, high, m, cell)])
             .collect()
     };
     let curves = vec![
-        line("mean", false, by_month(&globe.climatology)),
-        line("90 %", true, by_month(&globe.climatology_p90)),
+        line("mean", false, by_month(false)),
+        line("90 %", true, by_month(true)),
     ];
     let y = range_of(curves.iter().flat_map(|c| &c.points), (0.0, 1.0));
     let month = shown.date.map(|d| {
@@ -118,8 +124,8 @@ pub fn show(ui: &mut Ui, state: &State) {
         format!(
             "In {} this cell has {} mm/day in the mean; 90 % of days stay below {}.",
             words::MONTHS[usize::from(month.clamp(1, 12)) - 1],
-            words::amount(usual(&globe.climatology, month)),
-            words::amount(usual(&globe.climatology_p90, month)),
+            words::amount(usual(&globe, false, month, cell)),
+            words::amount(usual(&globe, true, month, cell)),
         ),
     );
 }

@@ -1,10 +1,12 @@
 //! Saving a chart: the menu at its title, the window that asks where, the files.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use egui::{Align, Color32, Layout, Popup, Rect, RichText, Role, Sense, Ui, WidgetInfo, pos2};
 
+use crate::data::files::write_atomically;
 use crate::error::{Result, UserError};
 use crate::render::Look;
 use crate::render::cpu::color_of;
@@ -88,7 +90,7 @@ pub enum Form {
 pub struct PlotSave {
     /// Path that is typed.
     pub path: String,
-    asked: Option<(Saved, Form)>,
+    asked: Option<(Arc<Saved>, Form)>,
     focus: bool,
 }
 
@@ -130,14 +132,14 @@ pub fn menu(ui: &mut Ui, place: Rect, title: &str, saved: impl FnOnce() -> Saved
         }
     });
     if let Some(form) = form {
-        ui.data_mut(|d| d.insert_temp(slot(), Some((saved(), form))));
+        ui.data_mut(|d| d.insert_temp(slot(), Some((Arc::new(saved()), form))));
     }
     response.on_hover_text("Save this plot as a table or a picture");
 }
 
 /// Takes up what a menu asked for, and shows the window that asks where.
 pub fn window(ctx: &egui::Context, state: &mut State) {
-    let asked = ctx.data_mut(|d| d.remove_temp::<Option<(Saved, Form)>>(slot()));
+    let asked = ctx.data_mut(|d| d.remove_temp::<Option<(Arc<Saved>, Form)>>(slot()));
     if let Some(asked) = asked.flatten() {
         let ending = match asked.1 {
             Form::Table => "csv",
@@ -208,29 +210,23 @@ pub fn window(ctx: &egui::Context, state: &mut State) {
 
 impl State {
     /// Writes a chart on a thread of its own.
-    fn save_plot(&mut self, ctx: &egui::Context, path: PathBuf, saved: Saved, form: Form) {
-        let recipe = self
-            .picture(false)
-            .and_then(|(_, recipe)| serde_json::to_string(&recipe).ok())
-            .unwrap_or_default();
+    fn save_plot(&mut self, ctx: &egui::Context, path: PathBuf, saved: Arc<Saved>, form: Form) {
+        let Some(recipe) = self.recipe(false) else {
+            return self.nothing_to_write(&path);
+        };
         let path = match (path.extension().is_none(), form) {
             (true, Form::Table) => path.with_extension("csv"),
             (true, Form::Picture) => path.with_extension("svg"),
             _ => path,
         };
         self.prefs.save_folder = path.parent().map(Path::to_owned);
-        self.files.write_aside(ctx, path.clone(), move |_| {
+        self.write_aside(ctx, path.clone(), move |_| {
+            let recipe = recipe.to_json()?;
             let bytes = match form {
                 Form::Table => saved.csv(&recipe).into_bytes(),
                 Form::Picture => saved.picture(&path, &recipe)?,
             };
-            std::fs::write(&path, bytes).map_err(|e| {
-                UserError::new(
-                    format!("Cannot save {}", path.display()),
-                    e,
-                    "Choose a folder that exists and can be written to",
-                )
-            })
+            write_atomically(&path, |file| file.write_all(&bytes))
         });
     }
 }

@@ -150,7 +150,7 @@ fn line(state: &State, lane: LaneKind, sign: &Sign) -> Line {
             Tab::Time,
         ),
         Signature::Flicker if expected => (
-            "flickers, as it must: nothing links its frames",
+            "flickers: nothing links its frames",
             beside("change", 1),
             Tab::Time,
         ),

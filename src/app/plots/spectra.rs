@@ -57,20 +57,25 @@ fn figures(state: &State, kind: LaneKind) -> Option<&SpaceFigures> {
 
 fn log_points(x: impl Iterator<Item = f64>, values: &[f64], least: f64) -> Vec<[f64; 2]> {
     x.zip(values)
-        .filter(|(_, v)| **v > least)
+        .filter(|(_, v)| **v > least && v.is_finite())
         .map(|(x, v)| [x, v.log10()])
         .collect()
 }
 
+/// Shells of the spectrum that are shown, shell 0 counted; at least two, also of a spectrum that has none.
+fn shells_shown(figures: &SpaceFigures) -> usize {
+    let whole = figures.power.len();
+    let end = match figures.fine.is_empty() {
+        true => 3 * whole / 4,
+        false => figures.fine.end,
+    };
+    // A little beyond what is compared: there noise and smoothing are seen best.
+    (end + end / 4).min(whole).max(2)
+}
+
 fn spectrum(ui: &mut Ui, state: &State, all: &[(LaneKind, &SpaceFigures)], height: f32) {
     let globe = state.globe().is_some();
-    let end = match all[0].1.fine.is_empty() {
-        true => 3 * all[0].1.power.len() / 4,
-        false => all[0].1.fine.end,
-    }
-    .max(2);
-    // A little beyond what is compared: there noise and smoothing are seen best.
-    let upto = (end + end / 4).min(all[0].1.power.len());
+    let upto = shells_shown(all[0].1);
     let shells = || (1..upto).map(|k| k as f64);
     let of = |power: &[f64]| log_points(shells(), power.get(1..).unwrap_or_default(), 1e-12);
     let mut curves = Vec::new();
@@ -137,7 +142,7 @@ fn values(ui: &mut Ui, state: &State, all: &[(LaneKind, &SpaceFigures)], height:
     let units = state.facts.as_ref().map_or("", |f| f.units.as_str());
     let title = format!("Values, share of cells in each bin [%], by {units}");
     let (lo, hi) = match (edges.first(), edges.last()) {
-        (Some(lo), Some(hi)) => (*lo, *hi),
+        (Some(lo), Some(hi)) if lo < hi => (*lo, *hi),
         _ => (0.0, 1.0),
     };
     Chart {
@@ -150,7 +155,7 @@ fn values(ui: &mut Ui, state: &State, all: &[(LaneKind, &SpaceFigures)], height:
         y: (-2.0, top),
         log_y: true,
         curves,
-        band: band.filter(|b| b.0.len() == b.1.len()),
+        band: band.filter(|b| b.0.len() == b.1.len() && b.0.len() == b.2.len()),
         x_text: globe.then(|| {
             Arc::new(|v: f64| super::axes::any_power_of_ten(v)) as super::chart::XText
         }),
@@ -158,4 +163,25 @@ fn values(ui: &mut Ui, state: &State, all: &[(LaneKind, &SpaceFigures)], height:
         ..Default::default()
     }
     .show(ui);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spectrum_without_shells_or_power_has_no_points() {
+        let mut figures = SpaceFigures::default();
+        assert_eq!(shells_shown(&figures), 2);
+        figures.power = vec![1.0];
+        assert_eq!(shells_shown(&figures), 2);
+        figures.power = vec![1.0; 33];
+        figures.fine = 10..16;
+        assert_eq!(shells_shown(&figures), 20);
+        figures.fine = 10..30;
+        assert_eq!(shells_shown(&figures), 33);
+        let power = [0.0, f64::NAN, f64::INFINITY, 100.0, -1.0];
+        let points = log_points((1..9).map(f64::from), &power, 1e-12);
+        assert_eq!(points, [[4.0, 2.0]]);
+    }
 }

@@ -121,7 +121,8 @@ pub fn difference(ui: &mut Ui, state: &State, height: f32) {
         state.side_short(d.a),
         state.side_short(d.b)
     );
-    let points = d.points().to_vec();
+    let columns = ui.available_width().max(60.0) as usize;
+    let points = d.trace().map_or_else(Vec::new, |t| t.thinned(columns));
     let y = range_of(points.iter(), (0.0, 1e-3));
     Chart {
         id: "rms difference",
@@ -132,6 +133,7 @@ pub fn difference(ui: &mut Ui, state: &State, height: f32) {
         x: time_range(state),
         y,
         decimals: 3,
+        raw: d.trace().map(|t| &t[..]).into_iter().collect(),
         curves: vec![Curve {
             name: "A − B".into(),
             color: palette(ui).text,
@@ -229,10 +231,7 @@ pub fn over_time(ui: &mut Ui, state: &State, over: Over<'_>, pick: impl Fn(&Lane
         (None, (0.0, 0.0)) => (f64::INFINITY, f64::NEG_INFINITY),
         (None, from) => from,
     };
-    let y = match range_of(curves.iter().flat_map(|c| &c.points), from) {
-        y if y.0 < y.1 => y,
-        _ => (0.0, 1.0),
-    };
+    let y = range_of(curves.iter().flat_map(|c| &c.points), from);
     Chart {
         id: over.id,
         title: over.title,

@@ -76,7 +76,6 @@ pub struct TwinStage {
     /// Starts the thread; `None` = the real one. For tests of the window.
     pub launch: Option<TwinLaunch>,
     source: Option<Box<dyn TwinSource>>,
-    model: String,
     version: u64,
     value: TwinState,
     number: u64,
@@ -96,7 +95,6 @@ impl Default for TwinStage {
             seed: 1,
             launch: None,
             source: None,
-            model: String::new(),
             version: 0,
             value: TwinState::default(),
             number: 0,
@@ -144,7 +142,7 @@ impl TwinStage {
         }
     }
 
-    fn close(&mut self) {
+    pub(super) fn close(&mut self) {
         *self = Self {
             lane: self.lane,
             seed: self.seed,
@@ -156,16 +154,12 @@ impl TwinStage {
 
 /// Once a window frame: opens and leaves the stage, hears the thread, asks what is new.
 pub fn update(state: &mut State) {
-    let shown = state.stage == Stage::Twin && state.facts.is_some();
-    if !shown || state.twin.model != state.prefs.model_name() {
+    if state.stage != Stage::Twin || state.facts.is_none() {
         if state.twin.source.is_some() {
             // Its frames are made again within a second.
             state.twin.close();
         }
-        if !shown {
-            return;
-        }
-        state.twin.model = state.prefs.model_name().to_owned();
+        return;
     }
     if state.twin.source.is_none() {
         let model = state.prefs.model.clone();

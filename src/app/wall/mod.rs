@@ -92,7 +92,6 @@ pub struct WallStage {
     /// Starts the thread; `None` = the real one. For tests of the window.
     pub launch: Option<WallLaunch>,
     source: Option<Box<dyn WallSource>>,
-    model: String,
     version: u64,
     value: WallState,
     plan: Option<Plan>,
@@ -144,13 +143,18 @@ impl WallStage {
         });
     }
 
-    /// Gives up the thread and its frames.
-    fn close(&mut self) {
+    fn is_dead(&self) -> bool {
+        self.source.as_ref().is_some_and(|s| !s.is_alive())
+    }
+
+    /// Gives up the thread and its frames; where the stage is shown it is entered anew.
+    pub(super) fn close(&mut self) {
         self.source = None;
         self.plan = None;
         self.value = WallState::default();
         self.past = None;
         self.running = false;
+        self.open = false;
     }
 }
 
@@ -166,16 +170,14 @@ pub(super) fn truth_acf(facts: &ModelFacts) -> &[f64] {
 pub fn update(ctx: &Context, state: &mut State) {
     let Some(facts) = state.facts.clone() else {
         // Another model is being opened.
-        state.wall.close();
         return;
     };
     let State { wall, archive, .. } = state;
     wall.explored.listen(archive, &facts);
-    if wall.model != state.prefs.model_name() {
-        state.wall.close();
-        state.wall.model = state.prefs.model_name().to_owned();
-    }
     let shown = state.stage == Stage::Wall;
+    if !state.wall.open && state.wall.is_dead() {
+        state.wall.close();
+    }
     if shown != state.wall.open {
         state.wall.open = shown;
         if shown { enter(state) } else { leave(state) }
@@ -189,7 +191,15 @@ pub fn update(ctx: &Context, state: &mut State) {
         let order = state.play.halt();
         state.obey(order);
     }
+    let dead = state.wall.is_dead();
     hear(state, &facts);
+    if dead {
+        // Its last word was why. Opened again it begins anew.
+        state.wall.close();
+        leave(state);
+        state.stage = Stage::Lanes;
+        return;
+    }
     plan(ctx, state, &facts);
 }
 
@@ -197,10 +207,6 @@ fn enter(state: &mut State) {
     state.wall.lanes_ran = state.play.playing;
     let order = state.play.halt();
     state.obey(order);
-    let dead = state.wall.source.as_ref().is_some_and(|s| !s.is_alive());
-    if dead {
-        state.wall.close();
-    }
     if state.wall.source.is_none() {
         let model = state.prefs.model.clone();
         state.wall.source = Some(match &state.wall.launch {

@@ -8,24 +8,48 @@ use burn::tensor::{Tensor, TensorData};
 
 use crate::diffusion::{Context, Denoise, to_vec};
 use crate::error::{Result, UserError};
+use crate::field::Grid;
 use crate::model::Model;
 use crate::nn::{HistoryTower, weights};
 use crate::random::{NoiseKey, Stream};
 use crate::rollout::engine::{Engine, HISTORY};
 use crate::rollout::settings::DiscriminatorKind;
+use crate::train::timing::TimedTraining;
 
 /// Noise level of every run.
 const SIGMA: f64 = 1.0;
 
 /// Answers lines of a part's name and a number of rows, `denoiser 8`, with one line of JSON: the grid, and the seconds that
-/// the second of two runs took. The arrays `x`, `history` and `out` lie in `folder` then, as little-endian f32.
+/// the second of two runs took. `training 16` makes two training steps of the denoiser. The arrays `x`, `history` and `out` lie in `folder` then, as little-endian f32.
 pub(super) fn serve(model: &Model, engine: &Engine, folder: &Path) -> Result<u8> {
     let tower = tower(model, engine)?;
+    let mut training: Option<(usize, TimedTraining)> = None;
     for line in std::io::stdin().lock().lines() {
         let line = line.map_err(|e| failed("the next line cannot be read", e))?;
         let mut words = line.split_whitespace();
         let part = words.next().unwrap_or_default();
         let rows = words.next().and_then(|w| w.parse().ok()).unwrap_or(1);
+        if part == "training" {
+            let timed = match &mut training {
+                Some((n, timed)) if *n == rows => timed,
+                slot => {
+                    let [ny, nx] = engine.shape();
+                    let grid = Grid {
+                        ny,
+                        nx,
+                        ..Grid::periodic(ny)
+                    };
+                    let network = &model.card.denoiser.network;
+                    let made = TimedTraining::new(network, grid, rows, &engine.compute.device)?;
+                    &mut slot.insert((rows, made)).1
+                }
+            };
+            timed.step()?;
+            let began = Instant::now();
+            timed.step()?;
+            answer(engine, began.elapsed().as_secs_f64())?;
+            continue;
+        }
         let x = noise(engine, 0, rows, 1);
         let history = noise(engine, 1, rows, HISTORY);
         run(engine, tower.as_ref(), part, &x, &history)?;
@@ -37,13 +61,17 @@ pub(super) fn serve(model: &Model, engine: &Engine, folder: &Path) -> Result<u8>
             let path = folder.join(name);
             std::fs::write(&path, bytes).map_err(|e| failed(&path.display().to_string(), e))?;
         }
-        let answer = serde_json::json!({"shape": engine.shape(), "seconds": seconds});
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "{answer}")
-            .and_then(|()| out.flush())
-            .map_err(|e| failed("the answer cannot be written", e))?;
+        answer(engine, seconds)?;
     }
     Ok(0)
+}
+
+fn answer(engine: &Engine, seconds: f64) -> Result<()> {
+    let answer = serde_json::json!({"shape": engine.shape(), "seconds": seconds});
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{answer}")
+        .and_then(|()| out.flush())
+        .map_err(|e| failed("the answer cannot be written", e))
 }
 
 /// What the part makes of the inputs.
@@ -69,7 +97,7 @@ fn run(
             return Err(UserError::new(
                 format!("There is no part {other}"),
                 "it was read from standard input",
-                "denoiser, tower and encoder can be run",
+                "denoiser, tower, encoder and training can be run",
             ));
         }
     })

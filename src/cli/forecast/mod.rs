@@ -119,9 +119,7 @@ pub fn run(args: &ForecastArgs) -> Result<u8> {
         start_file: files.next(),
         more_files: files.collect(),
         reading,
-        start_date: None,
-        closed_form: None,
-        one_start: false,
+        ..RolloutSpec::default()
     };
     let recipe = json!({
         "program": "eddyscope",

@@ -57,6 +57,7 @@ Examples:
   eddyscope rollout --start start.nc --frames 20 --solver heun --steps 18 --out run.nc
   eddyscope rollout --model precipitation --frames 36500 --out century.nc
   eddyscope rollout --resume --out century.nc
+  eddyscope rollout --members 8 --first-member 8 --out run-2.nc          the second eight of an ensemble
   eddyscope rollout --model precipitation --start-date 2060-07-01 --lane forecaster --frames 60 --out control.nc
 
 Turbulence: the file holds vorticity(member, time, y, x): history + 1 start frames (attribute start_frames), then the
@@ -75,6 +76,10 @@ pub struct RolloutArgs {
     /// Ensemble members [default: 1, or as many as the start file of turbulence has]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub members: Option<u32>,
+    /// Number of the first member: parts of an ensemble, made by several processes or machines with the same seed, are
+    /// the members that one run of all of them would have [default: 0]
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    pub first_member: Option<u32>,
     /// What is made [default: guided]
     #[arg(long, value_enum)]
     pub lane: Option<Lane>,
@@ -230,6 +235,10 @@ impl Plan {
         let spec = &mut self.spec;
         set(&mut spec.seed, args.seed);
         set(&mut spec.members, args.members.map(|m| m as usize));
+        set(
+            &mut spec.first_member,
+            args.first_member.map(|m| m as usize),
+        );
         if args.start_date.is_some() {
             spec.start_date = args.start_date;
         }

@@ -24,11 +24,11 @@ pub(super) fn scratch(points: usize, depth: usize) -> usize {
         points.next_multiple_of(LANES),
         depth.next_multiple_of(LANES),
     );
-    n * depth + points * d + QUERIES * n
+    n * depth + points * d + QUERIES * (n + depth)
 }
 
 /// Queries at a time.
-pub(super) const QUERIES: usize = 4;
+const QUERIES: usize = 4;
 
 /// # Safety
 /// The processor has the features of `S`; the pointers are valid for what the sizes say; nobody else touches this head's
@@ -38,7 +38,7 @@ pub(super) unsafe fn attend<S: Simd>(h: &Head) {
     let (points, depth) = (h.points, h.depth);
     let n = points.next_multiple_of(LANES);
     let wide = depth.next_multiple_of(LANES);
-    // SAFETY: indices inside the sizes that the caller vouches for; `scratch` holds the three tables.
+    // SAFETY: indices inside the sizes that the caller vouches for; `scratch` holds the four tables.
     unsafe {
         let at = |part: usize, d: usize, point: usize| {
             let c = part * h.channels + h.head * depth + d;
@@ -47,6 +47,7 @@ pub(super) unsafe fn attend<S: Simd>(h: &Head) {
         let keys = h.scratch;
         let values = keys.add(n * depth);
         let weights = values.add(points * wide);
+        let scaled = weights.add(QUERIES * n);
         for d in 0..depth {
             for point in 0..n {
                 *keys.add(d * n + point) = if point < points { at(1, d, point) } else { 0.0 };
@@ -61,13 +62,18 @@ pub(super) unsafe fn attend<S: Simd>(h: &Head) {
         let mut first = 0;
         while first < points {
             let queries = QUERIES.min(points - first);
-            let query = |q: usize, d: usize| at(0, d, first + q.min(queries - 1)) * scale;
+            for q in 0..QUERIES {
+                for d in 0..depth {
+                    let query = at(0, d, first + q.min(queries - 1));
+                    *scaled.add(q * depth + d) = query * scale;
+                }
+            }
             for block in (0..n).step_by(LANES) {
                 let mut sums = [S::splat(0.0); QUERIES];
                 for d in 0..depth {
                     let k = S::load(keys.add(d * n + block));
                     for (q, sum) in sums.iter_mut().enumerate() {
-                        *sum = S::fma(S::splat(query(q, d)), k, *sum);
+                        *sum = S::fma(S::splat(*scaled.add(q * depth + d)), k, *sum);
                     }
                 }
                 for (q, sum) in sums.iter().enumerate() {

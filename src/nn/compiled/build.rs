@@ -142,10 +142,11 @@ impl<'a> Builder<'a> {
         groups: Vec<usize>,
         tiles: &[(usize, usize)],
     ) -> Term {
+        assert_eq!(weight.len(), cout * total * side * side, "weights");
         let rim = if side == 3 { 2 } else { 0 };
-        let pixels = (height / stride * (width / stride)) as u64;
         let cin: usize = groups.iter().sum();
-        self.memory.flops += 2 * pixels * (cout * cin * side * side) as u64;
+        let pixels = height / stride * (width / stride);
+        self.memory.count(&[2, pixels, cout * cin, side * side]);
         Term {
             at,
             plane: (height + rim) * (width + rim) * LANES,
@@ -199,6 +200,13 @@ impl<'a> Builder<'a> {
         let doubled = |d: bool| if d { 2 } else { 1 };
         let (first, d) = inputs[0];
         let (height, width) = (first.height * doubled(d), first.width * doubled(d));
+        let same = |(s, d): &(State, bool)| {
+            [s.height * doubled(*d), s.width * doubled(*d)] == [height, width]
+        };
+        assert!(
+            inputs.iter().all(same),
+            "tensors side by side differ in size"
+        );
         let mut sources = Vec::new();
         let mut groups = Vec::new();
         let mut places = Vec::new();

@@ -5,6 +5,7 @@
 //! | `build`, `network`, `noise` | from a U-Net's sizes and weights to a plan |
 //! | `back` | the encoder discriminator with its way back to the input |
 //! | `plan` | the phases of a network: what is computed from where to where |
+//! | `check` | whether every step of a plan stays in its place |
 //! | `memory` | constants, and the arena in which every buffer has its place from the beginning |
 //! | `run`, `run_back`, `transfer` | run a plan, phase after phase |
 //! | `team` | threads that share the tasks of one small image |
@@ -15,13 +16,16 @@
 //! Nothing is allocated by a run. A row's result depends neither on the batch nor on the number of threads: sums run over
 //! channels and taps in a fixed order, moments of norms over pieces that depend on the size of the field alone.
 //!
-//! Unsafe code of this crate is in this module only: the plan is where the safety of the kernels' pointers is decided (it
-//! places every buffer, and tasks of one phase write disjoint parts), and the kernels say what they ask of it.
+//! Unsafe code of this crate is in this module only. The kernels say what they ask of their pointers; a plan gives them
+//! places, and before it runs `check` computes from each step alone what it will touch, and refuses a plan with a step
+//! that leaves the memory there is or meets another step of its phase. `benches/compiled_alone` builds the module without
+//! the rest of the program, for sanitizers and other processors.
 #![allow(unsafe_code)]
 
 mod attention;
 mod back;
 mod build;
+mod check;
 mod conv;
 mod kernels;
 mod memory;
@@ -74,37 +78,73 @@ pub fn peak() -> f64 {
     flops as f64 / took.fold(f64::INFINITY, f64::min)
 }
 
+/// What is compiled.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    /// A U-Net.
+    UNet,
+    /// An encoder, with the gradient of so many channels.
+    Encoder(usize),
+}
+
+impl Kind {
+    /// Whether it can be compiled: an encoder's gradient with some paddings cannot.
+    pub fn possible(self, config: &UNetConfig) -> bool {
+        match self {
+            Self::UNet => true,
+            Self::Encoder(_) => back::possible(config),
+        }
+    }
+}
+
 /// A U-Net ready to run on fields of one size.
 pub(crate) struct Program(Runner);
 
 impl Program {
-    /// Plans the network of these sizes and weights for fields of `[rows, columns]`.
-    pub fn unet(config: &UNetConfig, weights: &Weights, field: [usize; 2]) -> Self {
-        Self::for_processor(kernels::best(), config, weights, field)
-    }
-
-    fn for_processor(
-        kernels: &'static Kernels,
-        config: &UNetConfig,
-        weights: &Weights,
-        field: [usize; 2],
-    ) -> Self {
-        let plan = build::Builder::new(config, weights, kernels).unet(field);
-        Self(Runner::new(plan, IMAGES))
+    /// Plans the network of these sizes and weights for fields of `[rows, columns]`. `None` if it cannot work on them.
+    ///
+    /// # Panics
+    /// If the weights are not those of a network of these sizes.
+    pub fn unet(config: &UNetConfig, weights: &Weights, field: [usize; 2]) -> Option<Self> {
+        Self::for_processor(kernels::best(), config, weights, Kind::UNet, field)
     }
 
     /// Plans the encoder discriminator whose trunk has these sizes, with its gradient with respect to the first `channels`
-    /// channels of its input. `None` with a padding that has no compiled way back.
+    /// channels of its input. `None` if it cannot work on such fields, or its padding has no compiled way back.
+    ///
+    /// # Panics
+    /// As [`Self::unet`].
     pub fn encoder(
         config: &UNetConfig,
         weights: &Weights,
         field: [usize; 2],
         channels: usize,
     ) -> Option<Self> {
-        back::possible(config).then(|| {
-            let builder = build::Builder::new(config, weights, kernels::best());
-            Self(Runner::new(builder.encoder(field, channels), IMAGES))
-        })
+        Self::for_processor(
+            kernels::best(),
+            config,
+            weights,
+            Kind::Encoder(channels),
+            field,
+        )
+    }
+
+    fn for_processor(
+        kernels: &'static Kernels,
+        config: &UNetConfig,
+        weights: &Weights,
+        kind: Kind,
+        field: [usize; 2],
+    ) -> Option<Self> {
+        if config.validate().is_err() || !config.fits(field) || !kind.possible(config) {
+            return None;
+        }
+        let builder = build::Builder::new(config, weights, kernels);
+        let plan = match kind {
+            Kind::UNet => builder.unet(field),
+            Kind::Encoder(channels) => builder.encoder(field, channels),
+        };
+        Some(Self(Runner::new(plan, IMAGES)))
     }
 
     /// Rows and columns of the fields.
@@ -145,4 +185,4 @@ impl Program {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -35,6 +35,8 @@ impl Builder<'_> {
         let skip = format!("{name}.skip");
         let bends = self.has(&format!("{skip}.weight"));
         if !bends {
+            let plain = inputs.len() == 1 && !inputs[0].1;
+            assert!(plain, "{name} adds what has another size");
             adds.push(Add::State {
                 at: inputs[0].0.at,
                 doubled: false,
@@ -147,7 +149,7 @@ impl Builder<'_> {
         let points = x.height * x.width;
         let heads = self.config().heads;
         let depth = x.channels / heads;
-        self.memory.flops += 4 * (points * points * x.channels) as u64;
+        self.memory.count(&[4, points, points, x.channels]);
         let len = super::attention::scratch(points, depth).next_multiple_of(LANES);
         let scratch = self.memory.places.take(heads * len);
         let mixed = self.memory.state(x.channels, size, None);
@@ -207,7 +209,8 @@ impl Builder<'_> {
         let mut states = Vec::new();
         let mut x: Option<State> = None;
         for level in 0..c.channels.len() {
-            let adds = self.position(prefix, level, c.channels[level]);
+            let enters = if level == 0 { 1 } else { 2 };
+            let adds = self.position(prefix, level, c.channels[level], size.map(|n| n / enters));
             let begin = match x {
                 None => {
                     let stem = format!("{prefix}stem");
@@ -266,12 +269,23 @@ impl Builder<'_> {
     }
 
     /// The learned field of a level, as something to add.
-    fn position(&mut self, prefix: &str, level: usize, channels: usize) -> Vec<Add> {
+    fn position(
+        &mut self,
+        prefix: &str,
+        level: usize,
+        channels: usize,
+        [height, width]: [usize; 2],
+    ) -> Vec<Add> {
         let name = format!("{prefix}positions.{level}");
         let Some(values) = self.weights.get(&name) else {
             return Vec::new();
         };
-        let pixels = values.len() / channels;
+        let pixels = height * width;
+        assert_eq!(
+            values.len(),
+            channels * pixels,
+            "{name} is for other fields"
+        );
         let mut grouped = vec![0.0; channels.next_multiple_of(LANES) * pixels];
         for (channel, plane) in values.chunks_exact(pixels).enumerate() {
             for (pixel, v) in plane.iter().enumerate() {

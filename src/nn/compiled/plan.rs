@@ -90,7 +90,7 @@ impl State {
         LANES.min(self.channels - g * LANES)
     }
 
-    fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.groups() * self.plane()
     }
 }
@@ -311,6 +311,15 @@ impl Memory {
             places: Places::default(),
             flops: 0,
         }
+    }
+
+    /// Counts multiplications and additions, a product of sizes. A count that says how dear a network is: one that does
+    /// not fit stays the largest.
+    pub fn count(&mut self, sizes: &[usize]) {
+        let product = sizes
+            .iter()
+            .fold(1u64, |n, size| n.saturating_mul(*size as u64));
+        self.flops = self.flops.saturating_add(product);
     }
 
     /// Keeps constants; on a line of the cache.

@@ -42,7 +42,7 @@ unsafe impl Sync for Arena {}
 impl Arena {
     pub(super) fn at(&self, offset: usize) -> *mut f32 {
         debug_assert!(offset <= self.len);
-        // SAFETY: inside the allocation, as the plan counts it.
+        // SAFETY: inside the allocation, as the plan counts it and `check` has found.
         unsafe { self.start.add(offset) }
     }
 }
@@ -73,7 +73,10 @@ pub(super) struct Pass<'a> {
 unsafe impl Sync for Pass<'_> {}
 
 impl Runner {
+    /// # Panics
+    /// If a step of the plan would leave its place.
     pub fn new(plan: Plan, images: usize) -> Self {
+        plan.check();
         let arena = Aligned::zeros(images * plan.image + plan.common);
         Self {
             plan,
@@ -253,7 +256,7 @@ impl Pass<'_> {
 
     pub(super) fn constant(&self, at: usize) -> *const f32 {
         debug_assert!(at <= self.plan.constants.len());
-        // SAFETY: inside the constants, as the plan counts them.
+        // SAFETY: inside the constants, as the plan counts them and `check` has found.
         unsafe { self.constants.add(at) }
     }
 

@@ -1,7 +1,8 @@
 //! Sixteen floats at once, in the registers of the processor at hand.
 //!
 //! Everything above works in groups of 16 channels, whatever the processor: one AVX-512 register, two of AVX2, four of
-//! NEON, or an array. The same operations in the same order on all of them.
+//! NEON, or an array. The same operations in the same order on all of them. `benches/compiled_alone/check.sh arm` runs the NEON
+//! kernels in an emulator.
 
 /// Channels of one group.
 pub(super) const LANES: usize = 16;

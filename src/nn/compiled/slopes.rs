@@ -1,6 +1,6 @@
 //! The way back through norms, SiLU and attention.
 
-use super::attention::{QUERIES, softmax};
+use super::attention::softmax;
 use super::norm::{Place, beyond, columns};
 use super::plan::Edge;
 use super::simd::{LANES, Simd, lanes, sigmoid};
@@ -168,7 +168,7 @@ pub(super) fn scratch(points: usize, depth: usize) -> usize {
         points.next_multiple_of(LANES),
         depth.next_multiple_of(LANES),
     );
-    4 * n * depth + points * d + 2 * QUERIES * n
+    4 * n * depth + points * d + 2 * n + 3 * depth
 }
 
 /// # Safety
@@ -178,7 +178,7 @@ pub(super) unsafe fn attend_back<S: Simd>(h: &HeadBack) {
     let (points, depth) = (h.points, h.depth);
     let n = points.next_multiple_of(LANES);
     let wide = depth.next_multiple_of(LANES);
-    // SAFETY: indices inside the sizes that the caller vouches for; `scratch` holds the seven tables.
+    // SAFETY: indices inside the sizes that the caller vouches for; `scratch` holds the ten tables.
     unsafe {
         let slot = |channel: usize, point: usize| {
             (channel / LANES * points + point) * LANES + channel % LANES
@@ -192,6 +192,10 @@ pub(super) unsafe fn attend_back<S: Simd>(h: &HeadBack) {
         let keys_by_point = dvalues.add(n * depth);
         let weights = keys_by_point.add(points * wide);
         let slopes = weights.add(n);
+        // Of one point: query, scaled query, gradient.
+        let query = slopes.add(n);
+        let scaled = query.add(depth);
+        let gradient = scaled.add(depth);
         for d in 0..depth {
             for point in 0..n {
                 let there = point < points;
@@ -208,13 +212,18 @@ pub(super) unsafe fn attend_back<S: Simd>(h: &HeadBack) {
         }
         let scale = (depth as f32).powf(-0.5);
         for i in 0..points {
+            for d in 0..depth {
+                *query.add(d) = at(0, d, i);
+                *scaled.add(d) = at(0, d, i) * scale;
+                *gradient.add(d) = *h.gradient.add(slot(h.head * depth + d, i));
+            }
             for block in (0..n).step_by(LANES) {
                 let (mut score, mut slope) = (S::splat(0.0), S::splat(0.0));
                 for d in 0..depth {
                     let k = S::load(keys.add(d * n + block));
-                    score = S::fma(S::splat(at(0, d, i) * scale), k, score);
-                    let g = *h.gradient.add(slot(h.head * depth + d, i));
-                    slope = S::fma(S::splat(g), S::load(values.add(d * n + block)), slope);
+                    score = S::fma(S::splat(*scaled.add(d)), k, score);
+                    let v = S::load(values.add(d * n + block));
+                    slope = S::fma(S::splat(*gradient.add(d)), v, slope);
                 }
                 S::store(weights.add(block), score);
                 S::store(slopes.add(block), slope);
@@ -233,8 +242,7 @@ pub(super) unsafe fn attend_back<S: Simd>(h: &HeadBack) {
                 S::store(slopes.add(block), S::mul(S::mul(p, off), S::splat(scale)));
             }
             for d in 0..depth {
-                let g = S::splat(*h.gradient.add(slot(h.head * depth + d, i)));
-                let q = S::splat(at(0, d, i));
+                let (g, q) = (S::splat(*gradient.add(d)), S::splat(*query.add(d)));
                 for block in (0..n).step_by(LANES) {
                     let (dv, dk) = (dvalues.add(d * n + block), dkeys.add(d * n + block));
                     S::store(dv, S::fma(g, S::load(weights.add(block)), S::load(dv)));

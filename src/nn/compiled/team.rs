@@ -6,7 +6,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};
 use std::thread::Thread;
 
 /// Turns of the waiting loop (some 40 ns each) before a helper goes to sleep.
@@ -120,7 +120,12 @@ impl Team {
             phase: if alone {
                 None
             } else {
-                self.phase.try_lock().ok()
+                match self.phase.try_lock() {
+                    Ok(phase) => Some(phase),
+                    // A task failed in a phase whose tasks were all done or counted: the helpers are as before.
+                    Err(TryLockError::Poisoned(phase)) => Some(phase.into_inner()),
+                    Err(TryLockError::WouldBlock) => None,
+                }
             },
         }
     }
@@ -243,5 +248,25 @@ mod tests {
     fn a_failing_task_is_reported() {
         let team = Team::new(1);
         team.enter().run(8, &|i| assert!(i != 5));
+    }
+
+    /// Who comes after a failure has the helpers again, and they do their share.
+    #[test]
+    fn a_failure_costs_nobody_the_helpers() {
+        let team = Team::new(2);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build();
+        pool.expect("a pool").install(|| {
+            for total in [1, 8] {
+                let failing = || team.enter().run(total, &|i| assert!(i + 1 < total));
+                assert!(catch_unwind(AssertUnwindSafe(failing)).is_err());
+                let mut session = team.enter();
+                assert!(session.phase.is_some(), "after {total} tasks");
+                let count = AtomicUsize::new(0);
+                session.run(100, &|_| {
+                    count.fetch_add(1, Ordering::Relaxed);
+                });
+                assert_eq!(count.load(Ordering::Relaxed), 100);
+            }
+        });
     }
 }

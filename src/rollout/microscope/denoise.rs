@@ -14,7 +14,7 @@ use super::super::engine::Engine;
 use super::super::frame::DenoisingTrace;
 use super::super::lanes::{Lanes, WrittenRun};
 use super::super::sampled::FrameInProgress;
-use super::super::settings::{LaneKind, RolloutSpec, Settings};
+use super::super::settings::{LaneKind, RolloutSpec};
 use super::specimen::Specimen;
 
 /// Evaluations whose fields are kept; with more of them, every second, third, ... is (the curves have all).
@@ -147,7 +147,7 @@ pub fn denoise(
         ));
     };
     let reader = Reader::of(engine);
-    let all = evaluations(first, frame.progress().1);
+    let all = first.sampler.solver.evaluations(frame.progress().1);
     let every = all.div_ceil(MOST_STOPS).max(1);
     let mut stops = Vec::new();
     let mut evaluation = 0;
@@ -198,14 +198,6 @@ pub fn denoise(
         specimen,
         seconds: began.elapsed().as_secs_f64(),
     }))
-}
-
-/// Number of network evaluations of a frame: one a step with DPM-Solver++, two with Heun (the last step has one).
-fn evaluations(settings: &Settings, steps: usize) -> usize {
-    match settings.sampler.solver {
-        super::super::settings::Solver::Dpm => steps,
-        _ => (2 * steps).saturating_sub(1),
-    }
 }
 
 /// Lanes whose next frame is the specimen's: both lanes with its history.

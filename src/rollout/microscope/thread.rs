@@ -22,7 +22,7 @@ use super::specimen::Specimen;
 const REST: Duration = Duration::from_millis(100);
 
 /// What it is started with.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct AsideOptions {
     /// Model name or folder; `None` = the one that opens when none is asked for.
     pub model: Option<String>,

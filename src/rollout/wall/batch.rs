@@ -169,10 +169,16 @@ fn noise(engine: &Engine, members: &[u32], seed: u64, frame: usize, step: u16) -
 
 /// The discriminator for rows with several contexts.
 struct Judge {
-    /// Number of rows and the discriminator that has seen their history.
-    groups: Vec<(usize, Box<dyn Conditioned>)>,
-    /// Interval of each row, noise levels.
-    intervals: Vec<(f64, f64)>,
+    groups: Vec<Group>,
+    /// Interval of each row, noise levels; `None` = a row without guidance.
+    intervals: Vec<Option<(f64, f64)>>,
+}
+
+/// Rows with one context.
+struct Group {
+    rows: usize,
+    /// The discriminator that has seen their history; `None` where no row has guidance.
+    seen: Option<Box<dyn Conditioned>>,
 }
 
 impl Judge {
@@ -183,66 +189,136 @@ impl Judge {
         history: &Tensor<4>,
     ) -> Result<Self> {
         let discriminator = engine.discriminator(kind)?;
+        let guided = |row: &Row<'_>| row.settings.guidance.strength != 0.0;
         let mut groups = Vec::new();
         let mut at = 0;
         for group in rows.chunk_by(|a, b| a.context == b.context) {
-            let seen = history.clone().narrow(0, at, group.len());
+            let first = group.iter().find(|row| guided(row));
+            groups.push(Group {
+                rows: group.len(),
+                seen: first.map(|row| {
+                    let seen = history.clone().narrow(0, at, group.len());
+                    discriminator.condition(&seen, row.context)
+                }),
+            });
             at += group.len();
-            let context = group.first().map(|r| r.context).unwrap_or_default();
-            groups.push((group.len(), discriminator.condition(&seen, context)));
         }
         let interval = |row: &Row<'_>| {
             let g = &row.settings.guidance;
-            (f64::from(g.sigma_lo), f64::from(g.sigma_hi))
+            guided(row).then_some((f64::from(g.sigma_lo), f64::from(g.sigma_hi)))
         };
         Ok(Self {
             groups,
             intervals: rows.iter().map(interval).collect(),
         })
     }
+}
 
-    fn judge_all(&self, x: &Tensor<4>, sigma: f64, denoised: &Tensor<4>) -> Judgement {
-        if let [(_, only)] = self.groups.as_slice() {
-            return only.judge(x, sigma, denoised);
-        }
+impl Conditioned for Judge {
+    /// Groups without a row that uses the answer at this noise level are not asked: their part is zero.
+    fn judge(&self, x: &Tensor<4>, sigma: f64, denoised: &Tensor<4>) -> Judgement {
+        let uses = |i: &Option<(f64, f64)>| i.is_some_and(|(lo, hi)| (lo..=hi).contains(&sigma));
+        let used: Vec<bool> = self.intervals.iter().map(uses).collect();
         let mut at = 0;
         let (mut logit, mut shift, mut correction) = (Vec::new(), Vec::new(), Vec::new());
-        for (rows, group) in &self.groups {
-            let part = |t: &Tensor<4>| t.clone().narrow(0, at, *rows);
-            let said = group.judge(&part(x), sigma, &part(denoised));
-            at += rows;
-            logit.push(said.logit);
-            shift.push(said.shift);
-            correction.extend(said.correction);
+        for group in &self.groups {
+            let part = |t: &Tensor<4>| t.clone().narrow(0, at, group.rows);
+            let nothing = || part(x).zeros_like();
+            let wanted = used[at..at + group.rows].contains(&true);
+            let said = (group.seen.as_ref().filter(|_| wanted))
+                .map(|seen| seen.judge(&part(x), sigma, &part(denoised)));
+            match said {
+                Some(said) => {
+                    logit.push(said.logit);
+                    shift.push(said.shift);
+                    correction.push(said.correction);
+                }
+                None => {
+                    logit.push(Tensor::zeros([group.rows], &x.device()));
+                    shift.push(nothing());
+                    correction.push(None);
+                }
+            }
+            at += group.rows;
         }
+        // All groups are of one discriminator: those that were asked have a correction, or none has.
+        let corrected = correction.iter().any(Option::is_some);
+        let correction = corrected.then(|| {
+            let parts = correction.into_iter().zip(&shift);
+            let parts = parts.map(|(c, shift)| c.unwrap_or_else(|| shift.zeros_like()));
+            Tensor::cat(parts.collect(), 0)
+        });
+        let (logit, shift) = (Tensor::cat(logit, 0), Tensor::cat(shift, 0));
+        if !used.contains(&false) {
+            return Judgement {
+                logit,
+                shift,
+                correction,
+            };
+        }
+        let weights: Vec<f32> = used.iter().map(|u| f32::from(u8::from(*u))).collect();
+        let data = TensorData::new(weights, [used.len(), 1, 1, 1]);
+        let weights = Tensor::<4>::from_data(data, &x.device());
         Judgement {
-            logit: Tensor::cat(logit, 0),
-            shift: Tensor::cat(shift, 0),
-            // All groups are of one discriminator: all have it, or none.
-            correction: (!correction.is_empty()).then(|| Tensor::cat(correction, 0)),
+            logit,
+            shift: shift * weights.clone(),
+            correction: correction.map(|c| c * weights),
         }
     }
 }
 
-impl Conditioned for Judge {
-    fn judge(&self, x: &Tensor<4>, sigma: f64, denoised: &Tensor<4>) -> Judgement {
-        let said = self.judge_all(x, sigma, denoised);
-        let inside = |&(lo, hi): &(f64, f64)| (lo..=hi).contains(&sigma);
-        if self.intervals.iter().all(inside) {
-            return said;
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use burn::tensor::Device;
+
+    use super::*;
+    use crate::diffusion::to_vec;
+
+    /// Says 2 and remembers how many rows it was asked about.
+    struct Asked(Rc<RefCell<Vec<usize>>>);
+
+    impl Conditioned for Asked {
+        fn judge(&self, x: &Tensor<4>, _: f64, _: &Tensor<4>) -> Judgement {
+            let rows = x.dims()[0];
+            self.0.borrow_mut().push(rows);
+            Judgement {
+                logit: Tensor::full([rows], 2.0, &x.device()),
+                shift: x.full_like(2.0),
+                correction: Some(x.full_like(-2.0)),
+            }
         }
-        let weights: Vec<f32> = self
-            .intervals
-            .iter()
-            .map(|i| f32::from(u8::from(inside(i))))
-            .collect();
-        let rows = weights.len();
-        let data = TensorData::new(weights, [rows, 1, 1, 1]);
-        let weights = Tensor::<4>::from_data(data, &x.device());
-        Judgement {
-            logit: said.logit,
-            shift: said.shift * weights.clone(),
-            correction: said.correction.map(|c| c * weights),
+    }
+
+    #[test]
+    fn only_groups_that_use_the_answer_are_asked() {
+        let asked = Rc::new(RefCell::new(Vec::new()));
+        let group = |rows, guided: bool| Group {
+            rows,
+            seen: guided.then(|| Box::new(Asked(Rc::clone(&asked))) as Box<dyn Conditioned>),
+        };
+        let judge = Judge {
+            groups: vec![group(2, true), group(1, false), group(1, true)],
+            intervals: vec![Some((0.0, 1.0)), Some((0.0, 4.0)), None, Some((2.0, 9.0))],
+        };
+        let x = Tensor::<4>::ones([4, 1, 1, 1], &Device::flex());
+        for (sigma, rows, shift) in [
+            (0.5, vec![2], [2.0, 2.0, 0.0, 0.0]),
+            (3.0, vec![2, 1], [0.0, 2.0, 0.0, 2.0]),
+            (5.0, vec![1], [0.0, 0.0, 0.0, 2.0]),
+            (10.0, vec![], [0.0; 4]),
+        ] {
+            asked.borrow_mut().clear();
+            let said = judge.judge(&x, sigma, &x);
+            assert_eq!(*asked.borrow(), rows, "sigma {sigma}");
+            assert_eq!(to_vec(said.shift), shift, "sigma {sigma}");
+            assert_eq!(to_vec(said.logit).len(), 4);
+            match said.correction {
+                Some(c) => assert_eq!(to_vec(c), shift.map(|v| -v), "sigma {sigma}"),
+                None => assert!(rows.is_empty()),
+            }
         }
     }
 }

@@ -1,0 +1,6 @@
+//! What the compiled inference needs of its neighbours.
+
+#[path = "../../src/nn/compiled/mod.rs"]
+mod compiled;
+#[path = "../../src/nn/config.rs"]
+mod config;
