@@ -80,8 +80,8 @@ mod tests {
     /// A polynomial of the nodes' degree is integrated exactly.
     #[test]
     fn polynomials_are_integrated_exactly() {
-        let (here, there) = (2.0, 0.7);
-        let h = (here / there as f64).ln();
+        let (here, there) = (2.0f64, 0.7f64);
+        let h = (here / there).ln();
         for sigmas in [
             vec![2.0],
             vec![2.0, 5.0],

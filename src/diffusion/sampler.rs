@@ -324,8 +324,7 @@ impl Past {
         there: f64,
         weights: impl Fn(usize) -> Option<Vec<f64>>,
     ) -> Tensor<4> {
-        let by_usable: Vec<Option<Vec<f64>>> =
-            (0..=self.estimates.len()).map(|n| weights(n)).collect();
+        let by_usable: Vec<Option<Vec<f64>>> = (0..=self.estimates.len()).map(weights).collect();
         let Some(&first) = self.usable.first() else {
             return x.clone();
         };
