@@ -9,8 +9,8 @@ use super::{one_of_each, synthetic, whole};
 
 /// Places in a file where something is done to it: all of its beginning and end, and so many between.
 fn places(length: usize) -> impl Iterator<Item = usize> {
-    const EDGE: usize = 600;
-    const BETWEEN: usize = 1500;
+    const EDGE: usize = 1200;
+    const BETWEEN: usize = 600;
     let step = (length / BETWEEN).max(1);
     (0..length).filter(move |at| *at < EDGE || at + EDGE > length || at % step == 0)
 }
