@@ -54,7 +54,7 @@ fn written(harness: &mut Window<'_>, path: &Path, format: Format) {
 }
 
 fn recipe_of(path: &Path) -> Recipe {
-    match read(path).unwrap() {
+    match read(path).expect("a file that carries a recipe") {
         Carried::Recipe(Reading::Whole(recipe)) => *recipe,
         other => panic!("{other:?}"),
     }
