@@ -8,6 +8,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use eddyscope::data::rain_stream::RainStream;
 use eddyscope::data::{Series, read_series};
 
 fn eddyscope(folder: &Path, threads: usize, args: &[&str]) -> Output {
@@ -169,46 +170,39 @@ fn an_ensemble_can_be_made_in_parts() {
         bits(b.frame(0, b.frames - 1).unwrap())
     );
 
-    // Precipitation: the same, one day after the other in one file each.
-    let rain = |first: &str, members: &str, out: &str| {
+    // Precipitation: the same, and a part that was stopped goes on. Members of a day stand side by side in its file.
+    let rain = |args: &[&str], out: &str| {
         let file = dir.path().join(out);
         let done = Command::new(env!("CARGO_BIN_EXE_eddyscope"))
-            .args([
-                "rollout",
-                "--model",
-                "precipitation",
-                "--device",
-                "cpu",
-                "--json",
-            ])
-            .args(["--frames", "2", "--steps", "4", "--seed", "4", "--season"])
-            .args(["--first-member", first, "--members", members, "--out"])
+            .args(["rollout", "--device", "cpu", "--json", "--out"])
             .arg(&file)
+            .args(args)
             .output()
             .unwrap();
         ok(&done);
-        read_series(&file, None).unwrap()
+        let mut stream = RainStream::open_for_resume(&file, 0).unwrap().stream;
+        let frames: Vec<_> = (0..stream.frames())
+            .map(|i| stream.frame(i).unwrap())
+            .collect();
+        frames
     };
+    let begin = |first: &str, members: &str, frames: &str, out: &str| {
+        let what = ["--model", "precipitation", "--season", "--steps", "4"];
+        let part = ["--first-member", first, "--members", members];
+        let seed = ["--seed", "4", "--frames", frames];
+        rain(&[&what[..], &part, &seed].concat(), out)
+    };
+    begin("1", "1", "1", "rb.nc");
     let (a, b, all) = (
-        rain("0", "1", "ra.nc"),
-        rain("1", "1", "rb.nc"),
-        rain("0", "2", "r.nc"),
+        begin("0", "1", "2", "ra.nc"),
+        rain(&["--resume", "--frames", "2"], "rb.nc"),
+        begin("0", "2", "2", "r.nc"),
     );
-    for frame in 0..all.frames {
-        assert_eq!(
-            bits(all.frame(0, frame).unwrap()),
-            bits(a.frame(0, frame).unwrap())
-        );
-        assert_eq!(
-            bits(all.frame(1, frame).unwrap()),
-            bits(b.frame(0, frame).unwrap())
-        );
+    assert_eq!(a.len(), all.len());
+    for ((a, b), all) in a.iter().zip(&b).zip(&all) {
+        assert_eq!(bits(all), [bits(a), bits(b)].concat());
     }
-    let last = all.frames - 1;
-    assert_ne!(
-        bits(all.frame(0, last).unwrap()),
-        bits(all.frame(1, last).unwrap())
-    );
+    assert_ne!(a.last(), b.last());
     let huge = rollout(
         dir.path(),
         1,

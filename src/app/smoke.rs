@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 
 use egui::{Event, Key, Modifiers, PointerButton, Pos2, pos2};
 
+use crate::device::usage;
 use crate::error::{Result, UserError};
 
+use super::stage::Stage as Shown;
 use super::state::State;
 
 /// What the scripted run is given.
@@ -21,6 +23,11 @@ pub struct SmokePlan {
     /// The run fails if it is not done by then.
     pub timeout_secs: u64,
 }
+
+/// Tiles of the wall that the script opens.
+const TILES: usize = 16;
+/// How long the window is left alone.
+const IDLE: Duration = Duration::from_secs(3);
 
 /// What came of it; `None` while it runs.
 pub type Outcome = Arc<Mutex<Option<Result<()>>>>;
@@ -34,6 +41,9 @@ enum Stage {
     Scrubbed,
     PictureSaved,
     Screenshot,
+    Wall,
+    Quiet,
+    Idle,
     Done,
 }
 
@@ -49,6 +59,11 @@ pub struct Smoke {
     first_frame_secs: Option<f64>,
     first_guided_secs: Option<f64>,
     times_ms: Vec<f64>,
+    /// Those with the lanes and those with the wall on screen.
+    lanes_ms: Vec<f64>,
+    wall_ms: Vec<f64>,
+    /// Pictures drawn, and processor time of the process, when the idle time began.
+    idle: (usize, Option<f64>),
     screenshot: Arc<Mutex<Option<Arc<egui::ColorImage>>>>,
 }
 
@@ -65,6 +80,9 @@ impl Smoke {
             first_frame_secs: None,
             first_guided_secs: None,
             times_ms: Vec::new(),
+            lanes_ms: Vec::new(),
+            wall_ms: Vec::new(),
+            idle: (0, None),
             screenshot: Arc::default(),
         }
     }
@@ -131,6 +149,11 @@ impl Smoke {
             return self.finish(ctx, Err(error));
         }
         match self.step(ctx, state) {
+            // Idle, the window has to draw by itself what there is to draw.
+            Ok(()) if self.stage == Stage::Idle => {
+                let left = IDLE.saturating_sub(self.entered.elapsed());
+                ctx.request_repaint_after(left + Duration::from_millis(1));
+            }
             Ok(()) => ctx.request_repaint_after(Duration::from_millis(50)),
             Err(error) => self.finish(ctx, Err(error)),
         }
@@ -210,6 +233,31 @@ impl Smoke {
                     .take();
                 if let Some(image) = image {
                     self.write_screenshot(&image)?;
+                    self.lanes_ms = std::mem::take(&mut self.times_ms);
+                    state.wall.ask.count = TILES;
+                    state.stage = Shown::Wall;
+                    self.go(Stage::Wall);
+                }
+            }
+            Stage::Wall => {
+                if state.wall.tiles().len() == TILES && state.wall.value().generated() >= 5 {
+                    self.wall_ms = std::mem::take(&mut self.times_ms);
+                    state.stage = Shown::Lanes;
+                    self.go(Stage::Quiet);
+                }
+            }
+            Stage::Quiet => {
+                // The wall ends its step, and what still moves after a change of the stage comes to rest.
+                let rested = self.entered.elapsed() > Duration::from_secs(2);
+                if rested && !state.progress.running {
+                    self.times_ms.clear();
+                    self.idle.1 = usage::processor_seconds();
+                    self.go(Stage::Idle);
+                }
+            }
+            Stage::Idle => {
+                if self.entered.elapsed() >= IDLE {
+                    self.idle.0 = self.times_ms.len();
                     self.write_figures(state)?;
                     self.finish(ctx, Ok(()));
                 }
@@ -242,18 +290,30 @@ impl Smoke {
     }
 
     fn write_figures(&self, state: &State) -> Result<()> {
-        let mut times = self.times_ms.clone();
-        times.sort_by(f64::total_cmp);
-        let quantile = |q: f64| {
+        let quantile = |times: &[f64], q: f64| {
+            let mut times = times.to_owned();
+            times.sort_by(f64::total_cmp);
             let at = (q * (times.len().max(1) - 1) as f64).round() as usize;
             times.get(at).copied()
         };
+        let idle = IDLE.as_secs_f64();
+        let used = usage::processor_seconds()
+            .zip(self.idle.1)
+            .map(|(b, a)| (b - a) / idle);
         let figures = serde_json::json!({
             "first_frame_secs": self.first_frame_secs,
             "first_guided_frame_secs": self.first_guided_secs,
-            "ui_frame_ms_p50": quantile(0.5),
-            "ui_frame_ms_p99": quantile(0.99),
-            "ui_frames": times.len(),
+            "ui_frame_ms_p50": quantile(&self.lanes_ms, 0.5),
+            "ui_frame_ms_p99": quantile(&self.lanes_ms, 0.99),
+            "ui_frames": self.lanes_ms.len(),
+            "wall_tiles": TILES,
+            "wall_ui_frame_ms_p50": quantile(&self.wall_ms, 0.5),
+            "wall_ui_frame_ms_p99": quantile(&self.wall_ms, 0.99),
+            "wall_ui_frames": self.wall_ms.len(),
+            "wall_frame_secs": state.wall.value().frame_seconds,
+            "idle_secs": idle,
+            "idle_ui_frames": self.idle.0,
+            "idle_share_of_a_core": used,
             "frames_made": state.archive.frames.len(),
             "frames_per_second": state.progress.frames_per_second,
             "device": state.facts.as_ref().map(|f| f.device.clone()),

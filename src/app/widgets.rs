@@ -350,6 +350,42 @@ pub fn paint_check(ui: &Ui, c: Pos2, done: bool) {
     }
 }
 
+/// A title over a picture. Of `more`, parts joined by " · ", as many are written as there is room for: what is less
+/// important stays away whole, instead of being cut. Returns where the next text may begin.
+pub fn picture_title(ui: &Ui, rect: Rect, name: &str, color: Color32, more: &str) -> f32 {
+    let painter = ui.painter_at(rect);
+    let middle = rect.center().y - 1.0;
+    let name = painter.layout_no_wrap(name.to_owned(), theme::body(), color);
+    let x = rect.left() + name.size().x + 8.0;
+    let y = middle - name.size().y / 2.0;
+    painter.galley(pos2(rect.left(), y), name, color);
+    let weak = palette(ui).weak;
+    let mut said = more;
+    while !said.is_empty() {
+        let text = painter.layout_no_wrap(said.to_owned(), theme::small(), weak);
+        let (width, height) = (text.size().x, text.size().y);
+        if x + width <= rect.right() {
+            painter.galley(pos2(x, middle - height / 2.0 + 0.5), text, weak);
+            return x + width + 8.0;
+        }
+        said = said.rfind(" · ").map_or("", |end| &said[..end]);
+    }
+    x
+}
+
+/// The first of some texts, from long to short, that has room in what is left of the line; the last one otherwise.
+pub fn that_fits<'a>(ui: &Ui, texts: &[&'a str], font: &egui::FontId) -> &'a str {
+    let width = |text: &str| {
+        let galley = ui
+            .painter()
+            .layout_no_wrap(text.to_owned(), font.clone(), Color32::WHITE);
+        galley.size().x
+    };
+    let room = ui.available_width();
+    let fits = texts.iter().find(|t| width(t) <= room);
+    fits.or(texts.last()).copied().unwrap_or_default()
+}
+
 /// A number with a true minus sign and a fixed number of decimals.
 pub fn number(value: f64, decimals: usize) -> String {
     if !value.is_finite() {

@@ -2,6 +2,7 @@
 
 mod serve;
 mod solver;
+mod worker;
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -28,7 +29,8 @@ use crate::train::timing::TimedTraining;
 Examples:
   eddyscope bench
   eddyscope bench --repeats 50 --json
-  RAYON_NUM_THREADS=1 eddyscope bench --device cpu")]
+  RAYON_NUM_THREADS=1 eddyscope bench --device cpu
+  eddyscope bench --frames 20000      # is frame 20,000 made as fast as the first, and in the same memory?")]
 pub struct BenchArgs {
     /// Model by name or folder
     #[arg(long, default_value = DEFAULT_MODEL)]
@@ -42,6 +44,12 @@ pub struct BenchArgs {
     /// Print one JSON object on standard output
     #[arg(long)]
     pub json: bool,
+    /// Instead of the parts: a long run of this many guided frames; time of a frame and memory held, by tenths
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(10..=100_000_000))]
+    pub frames: Option<u64>,
+    /// Memory for kept frames of the long run, in MiB; older ones go to disk
+    #[arg(long, default_value_t = 64, value_name = "MIB", requires = "frames")]
+    pub memory_mib: usize,
     /// Run one part for each line of standard input and leave its arrays in this folder (see benches/pytorch.py)
     #[arg(long, value_name = "DIR", hide = true)]
     pub serve: Option<std::path::PathBuf>,
@@ -75,6 +83,9 @@ impl Timing {
 /// A model or device that cannot be used.
 pub fn run(args: &BenchArgs) -> Result<u8> {
     let model = Model::open(&args.model)?;
+    if let Some(frames) = args.frames {
+        return worker::long(args, frames as usize);
+    }
     let mut engine = Engine::new(&model, device::select(args.device)?)?;
     if let Some(side) = args.solver {
         return solver::run(side, args.repeats as usize);
@@ -152,6 +163,7 @@ pub fn run(args: &BenchArgs) -> Result<u8> {
             return Err(e);
         }
     }
+    all.extend(worker::waits(args, repeats)?);
     if model.card.data.globe.is_none() {
         let network = &model.card.denoiser.network;
         let grid = Grid::periodic(engine.shape()[0]);

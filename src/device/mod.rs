@@ -4,6 +4,7 @@
 //! adapter only draws. All burn calls of one rollout come from one thread: cubecl orders work per thread.
 
 mod self_test;
+pub mod usage;
 
 use burn::tensor::Device;
 use burn::tensor::DeviceKind;

@@ -8,7 +8,7 @@ use egui::{
 use super::super::presenter;
 use super::super::state::State;
 use super::super::theme::{self, GRID, palette};
-use super::super::widgets::{number, paint_check};
+use super::super::widgets::{number, paint_check, that_fits};
 use super::super::words;
 use super::figures::{filled, shown};
 use super::format::How;
@@ -74,13 +74,11 @@ fn contents(ui: &mut Ui, state: &State) -> Option<Act> {
             {
                 act = Some(Act::Leave);
             }
-            let at = format!(
-                "{} · {} of {}",
-                tour.lesson.title,
-                tour.step + 1,
-                tour.lesson.steps.len()
-            );
-            ui.add(egui::Label::new(RichText::new(at).small().weak()).truncate());
+            let short = format!("{} of {}", tour.step + 1, tour.lesson.steps.len());
+            let at = format!("{} · {short}", tour.lesson.title);
+            let text = that_fits(ui, &[&at, &short], &theme::small());
+            ui.label(RichText::new(text).small().weak())
+                .on_hover_text(&at);
         });
     });
     let foot = 32.0;
@@ -192,7 +190,7 @@ fn guesses(ui: &mut Ui, slider: f64, how: &How) -> Option<Act> {
             });
         }
         How::Slider { range, .. } => {
-            ui.horizontal(|ui| {
+            ui.horizontal_wrapped(|ui| {
                 let mut value = slider;
                 ui.spacing_mut().slider_width = 240.0;
                 let response =

@@ -148,7 +148,7 @@ fn share(ui: &mut Ui, result: &Denoising, mark: Option<f64>, height: f32) {
     let y = range_of(curves.iter().flat_map(|c| &c.points), (0.0, 0.2));
     Chart {
         id: "scope share",
-        title: "Guidance against score, |λd| / |s|",
+        title: "Guidance to score |λd| / |s|",
         about: "How hard the discriminator pulls compared with the image model, at each noise level.",
         x_name: "σ",
         height,

@@ -6,8 +6,8 @@ use crate::rollout::microscope::Agreement;
 use crate::rollout::settings::LaneKind;
 
 use super::super::state::State;
-use super::super::theme::{GRID, palette};
-use super::super::widgets::{Icon, icon_button, number, segmented_of_width};
+use super::super::theme::{self, GRID, palette};
+use super::super::widgets::{Icon, icon_button, number, segmented_of_width, that_fits};
 use super::super::words;
 
 /// Lanes of the frame shown that a sampler makes.
@@ -51,18 +51,30 @@ pub fn head(ui: &mut Ui, state: &mut State) {
         if let Some(result) = &m.result {
             let (text, tip) = match result.agreement {
                 Agreement::Equal => (
-                    "recomputed, equal bit for bit".to_owned(),
+                    [
+                        "recomputed, equal bit for bit".to_owned(),
+                        "equal bit for bit".to_owned(),
+                        "equal".to_owned(),
+                    ],
                     "Made again from the seed, the frame's number, its settings and the frames before it; nothing was stored. It is the kept frame, bit for bit.",
                 ),
                 Agreement::Differs(rms) => {
                     let units = state.facts.as_ref().map_or("", |f| f.units.as_str());
+                    let by = format!("differs by {} {units} rms", small(rms));
                     (
-                        format!("recomputed, differs by {} {units} rms", small(rms)),
+                        [
+                            format!("recomputed, {by}"),
+                            by,
+                            "differs".to_owned(),
+                        ],
                         "Made again from its recipe. The device adds in another order when fewer frames go through the networks together, so the last bits can differ; a large difference means that the frame was not made from this recipe.",
                     )
                 }
             };
-            ui.label(RichText::new(text).weak()).on_hover_text(tip);
+            let texts = text.each_ref().map(String::as_str);
+            let said = that_fits(ui, &texts, &theme::body());
+            let response = ui.label(RichText::new(said).weak());
+            response.on_hover_text(format!("{}. {tip}", texts[0]));
         }
     });
 }

@@ -16,7 +16,7 @@ use super::super::paint;
 use super::super::state::State;
 use super::super::theme::{self, GRID, palette};
 use super::super::tree::Tile;
-use super::super::widgets::{note, number, row};
+use super::super::widgets::{note, number, picture_title, row};
 use super::super::words;
 use super::lane::TITLE;
 use super::{globe_lane, lane};
@@ -90,20 +90,9 @@ fn picture(ui: &Ui, state: &mut State, square: Rect, slot: usize, values: Arc<[f
     lane::marks(ui, state, None, square, &values, (nx, ny));
 }
 
-/// Writes from the left, each text where there is room for it; returns where the next one would begin.
-fn title(ui: &Ui, rect: Rect, name: &str, color: Color32, about: &str) {
-    let p = palette(ui);
-    let painter = ui.painter_at(Rect::from_min_size(rect.min, vec2(rect.width(), TITLE)));
-    let middle = rect.top() + TITLE / 2.0 - 1.0;
-    let name = painter.layout_no_wrap(name.to_owned(), theme::body(), color);
-    let x = rect.left() + name.size().x + 8.0;
-    painter.galley(
-        pos2(rect.left(), middle - name.size().y / 2.0),
-        name,
-        p.text,
-    );
-    let about = painter.layout_no_wrap(about.to_owned(), theme::small(), p.weak);
-    painter.galley(pos2(x, middle - about.size().y / 2.0 + 0.5), about, p.weak);
+/// The line of the title.
+fn head(rect: Rect) -> Rect {
+    Rect::from_min_size(rect.min, vec2(rect.width(), TITLE))
 }
 
 fn compared_title(ui: &Ui, state: &State, rect: Rect) {
@@ -112,7 +101,7 @@ fn compared_title(ui: &Ui, state: &State, rect: Rect) {
     let made = state.beside().map(|f| state.made_by(kind, f));
     let about = format!("{} · {}", words::lane(kind), made.unwrap_or_default());
     let color = palette(ui).lane(kind);
-    title(ui, rect, state.branch_name(id), color, &about);
+    picture_title(ui, head(rect), state.branch_name(id), color, &about);
 }
 
 fn difference_title(ui: &Ui, state: &State, rect: Rect) {
@@ -136,15 +125,20 @@ fn difference_title(ui: &Ui, state: &State, rect: Rect) {
         let galley = ui.painter().layout_no_wrap(text.to_owned(), font, p.text);
         galley.size().x
     };
-    let taken = width("Difference", theme::body()) + 8.0 + width(&with_unit, theme::small());
+    let whole = width("Difference", theme::body());
+    let taken = whole + 8.0 + width(&with_unit, theme::small());
     let about = if taken < room.width() { with_unit } else { rms };
-    title(ui, room, "Difference", p.text, &about);
+    let name = if whole <= room.width() {
+        "Difference"
+    } else {
+        "A − B"
+    };
+    picture_title(ui, head(room), name, p.text, &about);
     gradient(ui, bar, &look);
     let at = pos2(bar.right() + 6.0, middle - galley.size().y / 2.0 + 0.5);
     ui.painter().galley(at, galley, p.weak);
-    let whole = Rect::from_min_size(rect.min, vec2(rect.width(), TITLE));
     let response = ui.interact(
-        whole,
+        head(rect),
         ui.scope_id().with("difference title"),
         Sense::hover(),
     );

@@ -13,7 +13,7 @@ use crate::rollout::settings::LaneKind;
 use super::super::paint;
 use super::super::state::State;
 use super::super::theme::{self, GRID, palette};
-use super::super::widgets::number;
+use super::super::widgets::{number, picture_title};
 use super::super::words;
 use super::globe_lane;
 
@@ -106,29 +106,11 @@ fn menu(state: &mut State, kind: LaneKind, response: &egui::Response) {
 
 fn title(ui: &mut Ui, state: &State, kind: LaneKind, frame: Option<&FrameSet>, rect: Rect) {
     let p = palette(ui);
-    let painter = ui.painter_at(Rect::from_min_size(rect.min, vec2(rect.width(), TITLE)));
-    let middle = rect.top() + TITLE / 2.0 - 1.0;
-    let name = painter.layout_no_wrap(kind.label().to_owned(), theme::body(), p.lane(kind));
-    let mut x = rect.left() + name.size().x + 8.0;
-    painter.galley(
-        pos2(rect.left(), middle - name.size().y / 2.0),
-        name,
-        p.text,
-    );
-    if let Some(frame) = frame {
-        let mut said = state.made_by(kind, frame);
-        let mut text = painter.layout_no_wrap(said.clone(), theme::small(), p.weak);
-        // In a narrow lane what is less important stays away whole, instead of being cut.
-        while x + text.size().x > rect.right()
-            && let Some(end) = said.rfind(" · ")
-        {
-            said.truncate(end);
-            text = painter.layout_no_wrap(said.clone(), theme::small(), p.weak);
-        }
-        let width = text.size().x;
-        painter.galley(pos2(x, middle - text.size().y / 2.0 + 0.5), text, p.weak);
-        x += width + 8.0;
-    }
+    let rect = Rect::from_min_size(rect.min, vec2(rect.width(), TITLE));
+    let painter = ui.painter_at(rect);
+    let middle = rect.center().y - 1.0;
+    let said = frame.map_or_else(String::new, |frame| state.made_by(kind, frame));
+    let x = picture_title(ui, rect, kind.label(), p.lane(kind), &said);
     let pending = kind == LaneKind::Guided && !state.applied() && state.progress.running;
     let date = frame
         .and_then(|f| f.date)

@@ -110,7 +110,7 @@ fn denoising(ui: &mut Ui, state: &State) {
     let y = range_of(share.iter().flat_map(|c| &c.points), (0.0, 0.2));
     Chart {
         id: "share",
-        title: "Guidance against score, |λ d| / |s|",
+        title: "Guidance to score |λd| / |s|",
         about: "How hard the discriminator pulls compared with the image model, at each noise level.",
         x_name: "σ",
         height: (room * 0.4).clamp(100.0, 220.0),

@@ -84,7 +84,7 @@ pub fn show(ui: &mut Ui, state: &mut State) {
     let y = range_of(curves.iter().flat_map(|c| &c.points), (-0.1, 1.0));
     Chart {
         id: "rain acf",
-        title: "Autocorrelation of anomalies, by lag in days",
+        title: "Anomaly autocorrelation, by lag in days",
         about: "How much of a day's departure from the usual weather of its month is still there some days later. \
                 The band holds 90 % of truth's runs of 100 days.",
         x_name: "lag",
@@ -123,8 +123,8 @@ pub fn show(ui: &mut Ui, state: &mut State) {
         state,
         Over {
             id: "std",
-            title: "Standard deviation over the globe [mm/day]",
-            about: "Of each day, area-weighted; the band is truth's (5 to 95 %).",
+            title: "Standard deviation [mm/day]",
+            about: "Over the globe, of each day, area-weighted; the band is truth's (5 to 95 %).",
             height: other,
             band: Some(facts.std_band),
             decimals: 2,

@@ -11,8 +11,8 @@ use super::super::plots::chart::{Chart, Curve};
 use super::super::state::State;
 use super::super::theme::{GRID, palette};
 use super::super::tile::{self, TWIN_SLOT, Tile};
-use super::super::widgets::{note, number};
-use super::{empty, title, values, waiting};
+use super::super::widgets::{note, number, picture_title};
+use super::{empty, values, waiting};
 
 const GAP: f32 = 3.0 * GRID;
 const TITLE: f32 = 24.0;
@@ -167,7 +167,7 @@ pub(super) fn show(ui: &mut Ui, state: &mut State, whole: Rect) {
     let mut drawn = Vec::new();
     for (i, (column, row, name, color, more, values)) in tiles.into_iter().enumerate() {
         let (head, picture) = place(column, row);
-        title(ui, head, name, color, more);
+        picture_title(ui, head, name, color, more);
         let Some(values) = values else {
             let why = match k {
                 None => format!("the twin begins at frame {}", origin.frame),

@@ -402,25 +402,6 @@ fn start(ui: &mut Ui, state: &mut State) {
     ui.add_space(2.0 * GRID);
 }
 
-/// A title over a picture.
-fn title(ui: &Ui, rect: Rect, name: &str, color: egui::Color32, more: &str) {
-    let painter = ui.painter_at(rect);
-    let middle = rect.center().y;
-    let name = painter.layout_no_wrap(name.to_owned(), theme::body(), color);
-    let at = rect.left() + name.size().x + 8.0;
-    painter.galley(
-        egui::pos2(rect.left(), middle - name.size().y / 2.0),
-        name,
-        color,
-    );
-    let weak = palette(ui).weak;
-    let galley = painter.layout_no_wrap(more.to_owned(), theme::small(), weak);
-    if at + galley.size().x <= rect.right() {
-        let y = middle - galley.size().y / 2.0 + 0.5;
-        painter.galley(egui::pos2(at, y), galley, weak);
-    }
-}
-
 /// A place without a picture, and why.
 fn empty(ui: &Ui, rect: Rect, text: &str) {
     let p = palette(ui);

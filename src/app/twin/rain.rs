@@ -11,8 +11,8 @@ use super::super::plots::chart::{Chart, Curve};
 use super::super::state::State;
 use super::super::theme::{GRID, palette};
 use super::super::tile::{self, TWIN_SLOT, Tile};
-use super::super::widgets::{note, number};
-use super::{empty, title, values, waiting};
+use super::super::widgets::{note, number, picture_title};
+use super::{empty, values, waiting};
 
 const GAP: f32 = 2.0 * GRID;
 const TITLE: f32 = 22.0;
@@ -83,7 +83,7 @@ pub(super) fn show(ui: &mut Ui, state: &mut State, whole: Rect) {
                 }
             };
             let date = date.map_or(String::new(), |d| d.to_string());
-            title(ui, head, &name, color, &date);
+            picture_title(ui, head, &name, color, &date);
             let Some(shown) = shown else {
                 let why = match (row, found.is_some()) {
                     (0, _) => "not made yet",
