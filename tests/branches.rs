@@ -213,6 +213,22 @@ fn each_branch_goes_on_with_its_own_settings() {
     refused(&w, "frame 77");
     assert_eq!(w.archive().active, 2);
     make(&w, 8);
+    // What was deleted comes back with its frames, and goes on.
+    assert!(w.send(Command::RecallBranch(1)));
+    wait(&w, |w| w.archive().branches.len() == 3);
+    let back = w.archive();
+    let ties: Vec<_> = back
+        .branches
+        .iter()
+        .map(|b| (b.id, b.parent, b.fork))
+        .collect();
+    assert_eq!(ties, [(0, None, 0), (1, Some(0), 5), (2, Some(1), 7)]);
+    switch(&w, 1);
+    let again = make(&w, 9);
+    assert_eq!(lane(&again, 8), lane(&on, 8));
+    assert_eq!(*again.frames[9].settings, weak);
+    assert!(w.send(Command::RecallBranch(1)));
+    refused(&w, "cannot be brought back");
 }
 
 #[test]

@@ -144,8 +144,14 @@ impl State {
         self.source.send(Command::SwitchBranch(id));
     }
 
-    /// Forgets a branch that rests.
+    /// Forgets a branch that rests; undo brings it back.
     pub fn delete_branch(&mut self, id: BranchId) {
+        let name = self.branch_name(id).to_owned();
+        self.forget_branch(id);
+        self.undo.deleted(id, name);
+    }
+
+    pub(super) fn forget_branch(&mut self, id: BranchId) {
         if self.tree.compared == Some(id) {
             self.compare_with(None);
         }

@@ -1,6 +1,8 @@
-//! Undo and redo of settings, lanes and what a rollout starts from. The window is watched rather than its widgets: what
+//! Undo and redo of settings, lanes, what a rollout starts from, and deleted branches. The window is watched rather than its widgets: what
 //! differs once no button is held down is one entry, so that a drag of a slider is one.
 
+use crate::rollout::branch::BranchId;
+use crate::rollout::protocol::Command;
 use crate::rollout::settings::{RolloutSpec, Settings};
 
 use super::prefs::Prefs;
@@ -23,15 +25,36 @@ pub struct Snapshot {
 }
 
 #[derive(Debug, Clone)]
-struct Entry {
+enum Entry {
+    Set(Box<Change>),
+    /// A branch that was deleted.
+    Deleted {
+        id: BranchId,
+        name: String,
+    },
+}
+
+#[derive(Debug, Clone)]
+struct Change {
     before: Snapshot,
     after: Snapshot,
+}
+
+/// What taking back, or doing again, comes to.
+#[derive(Debug, PartialEq)]
+enum Act {
+    Put(Box<Snapshot>),
+    Recall(BranchId),
+    Delete(BranchId),
 }
 
 impl Entry {
     /// What changed, from what to what.
     fn what(&self) -> String {
-        let (a, b) = (&self.before, &self.after);
+        let (a, b) = match self {
+            Self::Set(change) => (&change.before, &change.after),
+            Self::Deleted { name, .. } => return format!("the deletion of {name}"),
+        };
         let mut parts = words::changes(&a.settings, &b.settings);
         if parts.is_empty() && a.settings != b.settings {
             parts.push(words::Changed {
@@ -100,32 +123,56 @@ impl Undo {
         if held || *known == now {
             return;
         }
-        let entry = Entry {
+        let entry = Entry::Set(Box::new(Change {
             before: known.clone(),
             after: now.clone(),
-        };
-        self.known = Some(now);
+        }));
+        self.known = Some(now.clone());
         self.future.clear();
         let soon = now_secs - self.last_secs < TOGETHER_SECS;
         self.last_secs = now_secs;
-        match self.past.last_mut() {
-            Some(last) if soon && last.kind() == entry.kind() => {
-                last.after = entry.after;
-                if last.before == last.after {
+        let kind = entry.kind();
+        let last = self.past.last_mut();
+        match last.filter(|last| soon && last.kind() == kind) {
+            Some(Entry::Set(change)) => {
+                change.after = now;
+                if change.before == change.after {
                     self.past.pop();
                 }
             }
             _ => self.past.push(entry),
         }
+        self.limit();
+    }
+
+    /// Takes note of a branch that was deleted.
+    pub fn deleted(&mut self, id: BranchId, name: String) {
+        self.future.clear();
+        self.past.push(Entry::Deleted { id, name });
+        self.last_secs = 0.0;
+        self.limit();
+    }
+
+    /// The branches of the rollout are no more.
+    pub fn forget_branches(&mut self) {
+        let kept = |e: &Entry| matches!(e, Entry::Set(_));
+        self.past.retain(kept);
+        self.future.retain(kept);
+    }
+
+    fn limit(&mut self) {
         let over = self.past.len().saturating_sub(MOST);
         self.past.drain(..over);
     }
 
-    /// What is set now was not set by a person: it is where the next change begins. What could be undone before belongs to
-    /// another branch, run or lesson and would bring its settings here.
+    /// What is set now was not set by a person: it is where the next change begins. Settings that could be taken back before
+    /// belong to another branch, run or lesson and would come here; deleted branches still come back.
     pub fn start_from_here(&mut self) {
+        let deleted = |e: &Entry| matches!(e, Entry::Deleted { .. });
+        self.past.retain(deleted);
         *self = Self {
             model: std::mem::take(&mut self.model),
+            past: std::mem::take(&mut self.past),
             ..Self::default()
         };
     }
@@ -140,37 +187,55 @@ impl Undo {
         self.future.last().map(Entry::what)
     }
 
-    fn back(&mut self) -> Option<Snapshot> {
+    fn back(&mut self) -> Option<Act> {
         let entry = self.past.pop()?;
-        let to = entry.before.clone();
+        let act = match &entry {
+            Entry::Set(change) => self.known_as(&change.before),
+            Entry::Deleted { id, .. } => Act::Recall(*id),
+        };
         self.future.push(entry);
-        self.known = Some(to.clone());
-        self.last_secs = 0.0;
-        Some(to)
+        Some(act)
     }
 
-    fn forward(&mut self) -> Option<Snapshot> {
+    fn forward(&mut self) -> Option<Act> {
         let entry = self.future.pop()?;
-        let to = entry.after.clone();
+        let act = match &entry {
+            Entry::Set(change) => self.known_as(&change.after),
+            Entry::Deleted { id, .. } => Act::Delete(*id),
+        };
         self.past.push(entry);
+        Some(act)
+    }
+
+    fn known_as(&mut self, to: &Snapshot) -> Act {
         self.known = Some(to.clone());
         self.last_secs = 0.0;
-        Some(to)
+        Act::Put(Box::new(to.clone()))
     }
 }
 
 impl State {
-    /// Takes back the last change of settings.
+    /// Takes back the last change of settings, or the deletion of a branch.
     pub fn undo(&mut self) {
-        if let Some(to) = self.undo.back() {
-            self.put(to);
+        if let Some(act) = self.undo.back() {
+            self.act(act);
         }
     }
 
     /// Makes it again.
     pub fn redo(&mut self) {
-        if let Some(to) = self.undo.forward() {
-            self.put(to);
+        if let Some(act) = self.undo.forward() {
+            self.act(act);
+        }
+    }
+
+    fn act(&mut self, act: Act) {
+        match act {
+            Act::Put(to) => self.put(*to),
+            Act::Recall(id) => {
+                self.source.send(Command::RecallBranch(id));
+            }
+            Act::Delete(id) => self.forget_branch(id),
         }
     }
 
@@ -191,6 +256,13 @@ impl State {
 mod tests {
     use super::*;
 
+    fn put(act: Option<Act>) -> Snapshot {
+        match act {
+            Some(Act::Put(to)) => *to,
+            other => panic!("{other:?}"),
+        }
+    }
+
     fn strength(prefs: &mut Prefs, value: f32) {
         prefs.settings.guidance.strength = value;
     }
@@ -209,12 +281,12 @@ mod tests {
         undo.watch(&prefs, false, 5.0);
         assert_eq!(undo.past.len(), 2);
         assert_eq!(undo.undoes().as_deref(), Some("m 3 → 1, seed 0 → 7"));
-        let first = undo.back().unwrap();
+        let first = put(undo.back());
         assert_eq!((first.settings.guidance.history, first.spec.seed), (3, 0));
         assert_eq!(undo.undoes().as_deref(), Some("λ 1.00 → 0.50"));
-        assert_eq!(undo.back().unwrap().settings, Settings::default());
+        assert_eq!(put(undo.back()).settings, Settings::default());
         assert!(undo.back().is_none() && undo.undoes().is_none());
-        assert_eq!(undo.forward().unwrap().settings.guidance.strength, 0.5);
+        assert_eq!(put(undo.forward()).settings.guidance.strength, 0.5);
         assert_eq!(undo.redoes().as_deref(), Some("m 3 → 1, seed 0 → 7"));
         // Another change ends what could be done again.
         prefs.settings = undo.known.clone().unwrap().settings;
@@ -239,6 +311,27 @@ mod tests {
             undo.watch(&prefs, false, 10.0 + f64::from(i as u32));
         }
         assert_eq!(undo.past.len(), MOST);
+    }
+
+    #[test]
+    fn a_deleted_branch_comes_back_in_its_turn_and_outlives_a_change_of_branch() {
+        let (mut undo, mut prefs) = (Undo::default(), Prefs::default());
+        undo.watch(&prefs, false, 0.0);
+        strength(&mut prefs, 0.5);
+        undo.watch(&prefs, false, 1.0);
+        undo.deleted(3, "calm".into());
+        strength(&mut prefs, 0.25);
+        undo.watch(&prefs, false, 1.1);
+        assert_eq!(undo.past.len(), 3, "what came before and after is apart");
+        assert_eq!(put(undo.back()).settings.guidance.strength, 0.5);
+        assert_eq!(undo.undoes().as_deref(), Some("the deletion of calm"));
+        assert_eq!(undo.back(), Some(Act::Recall(3)));
+        assert_eq!(undo.forward(), Some(Act::Delete(3)));
+        undo.start_from_here();
+        assert_eq!(undo.past.len(), 1);
+        assert_eq!(undo.back(), Some(Act::Recall(3)));
+        undo.forget_branches();
+        assert!(undo.undoes().is_none() && undo.redoes().is_none());
     }
 
     #[test]

@@ -126,6 +126,47 @@ impl EditedHistory {
     }
 }
 
+/// A branch that was forgotten, and how others hung on it.
+#[derive(Debug, Clone)]
+pub struct Forgotten {
+    branch: Branch,
+    /// Its place in the list.
+    at: usize,
+    children: Vec<Tie>,
+}
+
+impl Forgotten {
+    /// Its number.
+    pub fn id(&self) -> BranchId {
+        self.branch.id
+    }
+
+    /// Frames that it holds in memory, those that it shares with others among them.
+    pub fn in_memory(&self) -> usize {
+        self.branch.rest.as_ref().map_or(0, |r| r.frames.len())
+    }
+}
+
+/// How a branch hangs on its parent.
+#[derive(Debug, Clone)]
+struct Tie {
+    id: BranchId,
+    fork: usize,
+    edited: usize,
+    settings: Arc<Settings>,
+}
+
+impl Tie {
+    fn of(branch: &Branch) -> Self {
+        Self {
+            id: branch.id,
+            fork: branch.fork,
+            edited: branch.edited,
+            settings: Arc::clone(&branch.settings),
+        }
+    }
+}
+
 impl Archive {
     /// A branch by its number.
     pub fn branch(&self, id: BranchId) -> Option<&Branch> {
@@ -221,13 +262,18 @@ impl Archive {
     }
 
     /// Forgets a branch that rests. Those that left it now leave its parent; without a parent the first of them takes its
-    /// place. `false` for the active branch and for one that is not there.
-    pub fn forget(&mut self, id: BranchId) -> bool {
+    /// place. What is returned brings it back ([`Self::recall`]); `None` for the active branch and for one that is not there.
+    pub fn forget(&mut self, id: BranchId) -> Option<Forgotten> {
         let at = self.branches.iter().position(|b| b.id == id);
-        let Some(at) = at.filter(|_| id != self.active) else {
-            return false;
-        };
+        let at = at.filter(|_| id != self.active)?;
+        let left_it = self.branches.iter().filter(|b| b.parent == Some(id));
+        let children = left_it.map(Tie::of).collect();
         let gone = self.branches.remove(at);
+        let forgotten = Forgotten {
+            branch: gone.clone(),
+            at,
+            children,
+        };
         let heir = match gone.parent {
             Some(parent) => Some((parent, gone.fork, gone.edited)),
             None => {
@@ -239,7 +285,7 @@ impl Archive {
             }
         };
         let Some((heir, fork, edited)) = heir else {
-            return true;
+            return Some(forgotten);
         };
         for child in self.branches.iter_mut().filter(|b| b.parent == Some(id)) {
             child.parent = Some(heir);
@@ -255,6 +301,31 @@ impl Archive {
                 child.edited = child.edited.max(edited_before);
             }
         }
+        Some(forgotten)
+    }
+
+    /// Brings back a branch that was forgotten, with what left it. `false` where it is there, or the branch that it left is
+    /// not: what was forgotten last comes back first.
+    pub fn recall(&mut self, forgotten: Forgotten) -> bool {
+        let Forgotten {
+            branch,
+            at,
+            children,
+        } = forgotten;
+        let parent_lost = branch.parent.is_some_and(|p| self.branch(p).is_none());
+        if parent_lost || self.branch(branch.id).is_some() {
+            return false;
+        }
+        for tie in children {
+            if let Some(child) = self.branches.iter_mut().find(|b| b.id == tie.id) {
+                child.parent = Some(branch.id);
+                child.fork = tie.fork;
+                child.edited = tie.edited;
+                child.settings = tie.settings;
+            }
+        }
+        let at = at.min(self.branches.len());
+        self.branches.insert(at, branch);
         true
     }
 
@@ -312,13 +383,37 @@ mod tests {
             branch(3, Some(1), 10),
         ];
         let mut a = tree(all, 0);
-        assert!(!a.forget(0), "the active one");
-        assert!(a.forget(1));
+        let before = shape(&a);
+        assert!(a.forget(0).is_none(), "the active one");
+        let gone = a.forget(1).expect("forgotten");
         assert_eq!(
             shape(&a),
             [(0, None, 0), (2, Some(0), 20), (3, Some(0), 10)]
         );
-        assert!(!a.forget(1));
+        assert!(a.forget(1).is_none());
+        assert!(a.recall(gone.clone()));
+        assert_eq!(shape(&a), before);
+        assert!(!a.recall(gone), "it is there");
+    }
+
+    #[test]
+    fn what_was_forgotten_last_comes_back_first() {
+        let all = vec![
+            branch(0, None, 0),
+            branch(1, Some(0), 20),
+            branch(2, Some(1), 30),
+            branch(3, None, 0),
+        ];
+        let mut a = tree(all, 3);
+        let before = shape(&a);
+        let (child, root) = (a.forget(2).unwrap(), a.forget(0).unwrap());
+        let parent = a.forget(1).unwrap();
+        assert_eq!(shape(&a), [(3, None, 0)]);
+        assert!(!a.recall(child.clone()), "its parent is not there");
+        for forgotten in [parent, root, child] {
+            assert!(a.recall(forgotten));
+        }
+        assert_eq!(shape(&a), before);
     }
 
     #[test]
@@ -330,11 +425,14 @@ mod tests {
             branch(3, Some(2), 40),
         ];
         let mut a = tree(all, 3);
-        assert!(a.forget(0));
+        let before = shape(&a);
+        let root = a.forget(0).expect("forgotten");
         assert_eq!(
             shape(&a),
             [(1, None, 20), (2, Some(1), 20), (3, Some(2), 40)]
         );
+        assert!(a.recall(root));
+        assert_eq!(shape(&a), before);
     }
 
     #[test]

@@ -55,6 +55,8 @@ pub enum Command {
     RenameBranch(BranchId, String),
     /// Forget a branch that rests.
     DeleteBranch(BranchId),
+    /// Bring a branch back that was forgotten, with its frames.
+    RecallBranch(BranchId),
 }
 
 /// Settings of a recipe: in force from a solver step of a frame on.

@@ -9,7 +9,7 @@ use crate::device::{self, DeviceRequest};
 use crate::error::{Result, UserError};
 use crate::model::{DEFAULT_MODEL, Model};
 
-use super::branch::BranchId;
+use super::branch::{BranchId, Forgotten};
 use super::engine::Engine;
 use super::frame::{DenoisingTrace, FrameSet, LaneFrame};
 use super::lanes::Lanes;
@@ -52,6 +52,8 @@ pub(super) struct Session<'a> {
     pub(super) replay: Option<Replay>,
     /// What branches that rest need to go on; one that is missing here is made again from its frames.
     pub(super) resting: BTreeMap<BranchId, Resting>,
+    /// Branches that were forgotten, the last one at the end.
+    pub(super) forgotten: Vec<Forgotten>,
     /// Number of the next branch.
     pub(super) next_branch: BranchId,
     /// Disk space of all branches together.
@@ -170,6 +172,7 @@ impl<'a> Session<'a> {
             checked_generation: 0,
             replay: None,
             resting: BTreeMap::new(),
+            forgotten: Vec::new(),
             next_branch: 1,
             disk: Budget::new(options.disk_mib as u64 * 1024 * 1024),
             disk_failed: false,
@@ -231,6 +234,7 @@ impl<'a> Session<'a> {
                 Command::SwitchBranch(id) => self.switch_branch(id),
                 Command::RenameBranch(id, name) => self.rename_branch(id, name),
                 Command::DeleteBranch(id) => self.delete_branch(id),
+                Command::RecallBranch(id) => self.recall_branch(id),
             }
             if self.shared.quit() {
                 return false;
@@ -313,6 +317,7 @@ impl<'a> Session<'a> {
                 self.current = None;
                 self.stopped = [false; LANES];
                 self.resting.clear();
+                self.forgotten.clear();
                 self.next_branch = 1;
                 self.disk_failed = false;
                 if self.engine.climate.is_some() || self.engine.card.closed_form.is_some() {

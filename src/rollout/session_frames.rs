@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::error::UserError;
 
-use super::branch::Branch;
+use super::branch::{Branch, Forgotten};
 use super::frame::{DenoisingTrace, FrameSet};
 use super::protocol::{Archive, Event};
 use super::recorder::Made;
@@ -92,6 +92,12 @@ impl Session<'_> {
     pub(super) fn keep(&mut self, set: Arc<FrameSet>) {
         let diagnostics = self.recorder.figures(self.engine.card.truth.std);
         let keep = self.frames_kept();
+        // What was deleted is kept while there is room for it.
+        let in_memory = self.shared.with_archive(Archive::in_memory);
+        let held = |s: &Self| s.forgotten.iter().map(Forgotten::in_memory).sum::<usize>();
+        while !self.forgotten.is_empty() && in_memory + held(self) + 1 > keep {
+            self.forgotten.remove(0);
+        }
         let over = self.shared.with_archive(|a| a.in_memory() + 1 > keep);
         let lighter = over.then(|| {
             let mut archive = self.shared.with_archive(Archive::clone);

@@ -14,6 +14,9 @@ use super::session::Session;
 use super::session_frames::KEPT_AT_LEAST;
 use super::settings::{LANES, LaneKind};
 
+/// Deleted branches that can be brought back.
+const MOST_FORGOTTEN: usize = 8;
+
 /// What a branch that rests needs to go on.
 pub(super) struct Resting {
     lanes: Lanes,
@@ -201,10 +204,34 @@ impl Session<'_> {
             });
             return;
         }
+        // Taken up again its state is made again from its frames, which it keeps.
         self.resting.remove(&id);
-        self.shared.update_archive(|a| {
-            a.forget(id);
-        });
+        let mut gone = None;
+        self.shared.update_archive(|a| gone = a.forget(id));
+        self.forgotten.extend(gone);
+        let over = self.forgotten.len().saturating_sub(MOST_FORGOTTEN);
+        self.forgotten.drain(..over);
+    }
+
+    /// Brings back a branch that was forgotten.
+    pub(super) fn recall_branch(&mut self, id: BranchId) {
+        let at = self.forgotten.iter().rposition(|f| f.id() == id);
+        let forgotten = at.map(|at| self.forgotten.remove(at));
+        let mut there = false;
+        self.shared
+            .update_archive(|a| there = forgotten.is_some_and(|f| a.recall(f)));
+        if !there {
+            self.shared.event(Event::Error {
+                error: UserError::new(
+                    "That branch cannot be brought back",
+                    format!(
+                        "the last {MOST_FORGOTTEN} that were deleted are kept, while there is memory and until a new rollout begins"
+                    ),
+                    "make it again: a branch from the same frame with the same settings has the same frames",
+                ),
+                fatal: false,
+            });
+        }
     }
 
     /// Takes up a rollout that an earlier thread had made: the frames of all branches are kept as they are, the figures

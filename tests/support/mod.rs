@@ -9,7 +9,7 @@ use std::sync::Arc;
 use eddyscope::app::RolloutSource;
 use eddyscope::error::UserError;
 use eddyscope::random::{NoiseKey, Stream};
-use eddyscope::rollout::branch::Branch;
+use eddyscope::rollout::branch::{Branch, Forgotten};
 use eddyscope::rollout::frame::{DenoisingTrace, FrameSet, LaneDiagnostics, LaneFrame, LaneStats};
 use eddyscope::rollout::protocol::{Archive, Command, Event, ModelFacts, Progress};
 use eddyscope::rollout::settings::{LaneKind, Settings};
@@ -62,6 +62,8 @@ pub fn rain_script(frames: usize) -> Script {
 
 pub struct Synthetic {
     archive: Archive,
+    /// Branches that were deleted.
+    forgotten: Vec<Forgotten>,
     events: VecDeque<Event>,
     progress: Progress,
     generation: u64,
@@ -116,6 +118,7 @@ impl Synthetic {
             });
         }
         Self {
+            forgotten: Vec::new(),
             archive: Archive {
                 diagnostics: figures,
                 branches: match frames.is_empty() {
@@ -174,8 +177,11 @@ impl RolloutSource for Synthetic {
                     b.name.clone_from(name);
                 }
             }
-            Command::DeleteBranch(id) => {
-                self.archive.forget(*id);
+            Command::DeleteBranch(id) => self.forgotten.extend(self.archive.forget(*id)),
+            Command::RecallBranch(id) => {
+                let at = self.forgotten.iter().position(|f| f.id() == *id);
+                let forgotten = self.forgotten.remove(at.expect("it was forgotten"));
+                assert!(self.archive.recall(forgotten));
             }
             _ => {}
         }

@@ -87,6 +87,14 @@ fn a_branch_begins_in_the_past_and_both_can_be_gone_on_with() {
         harness.query_by_label("Branch main").is_none(),
         "one is no tree"
     );
+
+    // Or not.
+    let name = "Undo the deletion of no guidance (Ctrl+Z)";
+    harness.get_by_label(name).click();
+    harness.run_steps(2);
+    let heard = commands.lock().unwrap().clone();
+    assert!(matches!(heard.last(), Some(Command::RecallBranch(1))));
+    assert!(harness.query_by_label("Branch no guidance").is_some());
 }
 
 #[test]

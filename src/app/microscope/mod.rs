@@ -250,11 +250,14 @@ fn ask(ctx: &egui::Context, state: &mut State, found: Option<Sight>) {
     let specimen = found
         .ok_or(Refusal::NoLane)
         .and_then(|k| Specimen::of(&state.archive, k.frame, k.lane, k.member, k.seed, calendar));
+    let number = state.spec().number(found.map_or(0, |k| k.member));
     let m = &mut state.microscope;
     m.asked = found;
     (m.error, m.refusal) = (None, None);
     match specimen {
-        Ok(specimen) => {
+        Ok(mut specimen) => {
+            // Its noise was drawn with its number in the whole ensemble.
+            specimen.member = number;
             let job = Job::Denoise(Arc::new(specimen));
             m.answers.ask(ctx, options, job);
         }

@@ -39,7 +39,9 @@ pub fn head(ui: &mut Ui, state: &mut State) {
         let specimen = m.result.as_ref().map(|r| &r.specimen);
         let frame = specimen.map_or(frame, |s| s.frame);
         let members = if state.spec().members > 1 {
-            format!(", member {}", specimen.map_or(state.member, |s| s.member as usize) + 1)
+            let first = state.spec().first_member;
+            let member = specimen.map_or(state.member, |s| (s.member as usize).saturating_sub(first));
+            format!(", member {}", member + 1)
         } else {
             String::new()
         };

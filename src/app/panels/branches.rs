@@ -271,7 +271,8 @@ fn menu(response: &egui::Response, state: &mut State, branch: &Branch, frames: u
         } else {
             ui.menu_button("Delete", |ui| {
                 let text = format!("Forget its {frames} frames");
-                if ui.button(text).clicked() {
+                let tip = "Undo (Ctrl+Z) brings them back, until a new rollout begins";
+                if ui.button(text).on_hover_text(tip).clicked() {
                     state.delete_branch(id);
                     ui.close();
                 }

@@ -140,8 +140,10 @@ struct Stretch {
 /// # Errors
 /// As the worker's.
 pub(super) fn long(args: &BenchArgs, frames: usize) -> Result<u8> {
-    let mut settings = Settings::default();
-    settings.lanes = [false; LANES];
+    let mut settings = Settings {
+        lanes: [false; LANES],
+        ..Settings::default()
+    };
     settings.lanes[LaneKind::Guided.index()] = true;
     let worker = spawn(args, settings, args.memory_mib);
     // Not counted: the first hundred, in which everything is opened and warmed up.

@@ -251,7 +251,7 @@ fn open_to_write(path: &Path) -> Result<File> {
         .map_err(|e| write_error(path, &e))?;
     // Where locks are only advice, others can read meanwhile.
     #[cfg(unix)]
-    if matches!(file.try_lock(), Err(std::fs::TryLockError::WouldBlock)) {
+    if !locked(&file) {
         return Err(UserError::new(
             format!("Cannot write {}", path.display()),
             "another run is writing it",
@@ -259,6 +259,22 @@ fn open_to_write(path: &Path) -> Result<File> {
         ));
     }
     Ok(file)
+}
+
+/// Takes the lock, or `false` if somebody else has it for longer than a moment: a program that is just being started from
+/// this process holds every lock of ours until it runs, those that were given back among them.
+#[cfg(unix)]
+fn locked(file: &File) -> bool {
+    const MOMENT: Duration = Duration::from_millis(500);
+    let began = Instant::now();
+    // A system that knows no locks answers something else.
+    while matches!(file.try_lock(), Err(std::fs::TryLockError::WouldBlock)) {
+        if began.elapsed() > MOMENT {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    true
 }
 
 fn read_frame(

@@ -14,7 +14,7 @@ use super::super::settings::{LaneKind, Settings};
 pub struct Specimen {
     /// The lane.
     pub lane: LaneKind,
-    /// Member, counted from 0.
+    /// Number that its noise was drawn with: [`super::super::settings::RolloutSpec::number`] of the member.
     pub member: u32,
     /// Number of the frame.
     pub frame: usize,
@@ -65,7 +65,7 @@ impl Refusal {
 }
 
 impl Specimen {
-    /// Looks up a frame of a lane. `calendar` is that of the model's dates, on the globe.
+    /// Looks up a frame of a lane of a rollout whose first member is number 0. `calendar` is that of the model's dates, on the globe.
     ///
     /// # Errors
     /// A frame that cannot be made again, and why.
