@@ -33,7 +33,7 @@ pub fn keyboard(ctx: &egui::Context, state: &mut State) {
     if question {
         state.help_open = !state.help_open;
     }
-    if !ctx.egui_wants_keyboard_input() {
+    if !ctx.egui_wants_keyboard_input() && !state.has_window() {
         match state.stage {
             Stage::Microscope => microscope::keyboard(ctx, state),
             Stage::Edit => edit::keyboard(ctx, state),

@@ -419,11 +419,16 @@ pub fn written(command: &Command, ctx: &Context) -> String {
 /// Does what the keyboard asks for. Where a text or a control has the keyboard, only commands with Ctrl are heard, and
 /// not those that a text has too.
 pub fn keyboard(ctx: &Context, state: &mut State) {
+    // Behind a window only keys act that are held with Ctrl, and function keys.
+    let window = state.has_window();
     let taken = ctx.egui_wants_keyboard_input();
     for command in COMMANDS {
         let pressed = command.keys.iter().any(|key| {
             let edits = matches!(key.logical_key, Key::Z | Key::Y);
+            let function =
+                key.logical_key.name().len() > 1 && key.logical_key.name().starts_with('F');
             (!taken || key.modifiers.command && !edits)
+                && (!window || key.modifiers.command || function)
                 && ctx.input_mut(|i| i.consume_shortcut(key))
         });
         if pressed && (command.ready)(state) {

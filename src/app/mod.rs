@@ -77,6 +77,7 @@ mod world;
 
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -122,19 +123,32 @@ pub fn run(options: AppOptions) -> Result<()> {
     let began = Instant::now();
     let outcome = smoke::Outcome::default();
     let native = native_options(&options);
+    let opened = Arc::new(AtomicBool::new(false));
     let result = {
         let (options, outcome) = (options.clone(), Arc::clone(&outcome));
+        let opened = Arc::clone(&opened);
         std::panic::catch_unwind(AssertUnwindSafe(|| {
             eframe::run_native(
                 "eddyscope",
                 native,
-                Box::new(move |cc| Ok(Box::new(create(cc, options, began, outcome)))),
+                Box::new(move |cc| {
+                    let app = create(cc, options, began, outcome);
+                    opened.store(true, Ordering::Relaxed);
+                    Ok(Box::new(app))
+                }),
             )
         }))
     };
     match result {
         Ok(Ok(())) => {}
         Ok(Err(error)) => return Err(window_error(&error)),
+        Err(_) if opened.load(Ordering::Relaxed) => {
+            return Err(UserError::new(
+                "The window was closed by an internal error",
+                "it stands above; frames that were not saved are lost",
+                "start again, and please report what you did with the lines above",
+            ));
+        }
         Err(_) => {
             return Err(UserError::new(
                 "The window cannot be opened",

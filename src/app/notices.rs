@@ -12,6 +12,9 @@ use super::widgets::{Icon, icon_button};
 /// How long good news stay on the screen.
 const NEWS_SECS: f32 = 5.0;
 
+/// How long a warning does; the list, opened from the status bar, keeps it.
+const WARNING_SECS: f32 = 20.0;
+
 /// Something that went wrong, with how often.
 #[derive(Debug, Clone)]
 pub struct Warning {
@@ -21,6 +24,8 @@ pub struct Warning {
     pub count: usize,
     /// Whether its card is on the screen.
     pub shown: bool,
+    /// When it came last.
+    since: Instant,
 }
 
 /// All notices.
@@ -46,11 +51,13 @@ impl Notices {
         if let Some(known) = self.warnings.iter_mut().find(|w| w.error == error) {
             known.count += 1;
             known.shown = true;
+            known.since = Instant::now();
         } else {
             self.warnings.push(Warning {
                 error,
                 count: 1,
                 shown: true,
+                since: Instant::now(),
             });
         }
     }
@@ -60,8 +67,9 @@ impl Notices {
         self.news = Some((text.into(), Instant::now()));
     }
 
-    /// Cards over the viewport; `bottom` is the height of what lies below it.
-    pub fn show(&mut self, ctx: &egui::Context, bottom: f32) {
+    /// Cards over the viewport; `bottom` is the height of what lies below it. While a window is open (`quiet`) they wait
+    /// in the list.
+    pub fn show(&mut self, ctx: &egui::Context, bottom: f32, quiet: bool) {
         if let Some((_, since)) = &self.news {
             let left = NEWS_SECS - since.elapsed().as_secs_f32();
             if left <= 0.0 {
@@ -70,12 +78,19 @@ impl Notices {
                 ctx.request_repaint_after(Duration::from_secs_f32(left));
             }
         }
+        for warning in self.warnings.iter_mut().filter(|w| w.shown) {
+            let left = WARNING_SECS - warning.since.elapsed().as_secs_f32();
+            warning.shown = left > 0.0;
+            if warning.shown {
+                ctx.request_repaint_after(Duration::from_secs_f32(left));
+            }
+        }
         let open: Vec<usize> = (0..self.warnings.len())
             .rev()
             .filter(|i| self.warnings[*i].shown)
-            .take(3)
+            .take(2)
             .collect();
-        if open.is_empty() && self.news.is_none() {
+        if quiet || open.is_empty() && self.news.is_none() {
             return;
         }
         egui::Area::new(egui::Id::unique("notices"))

@@ -175,6 +175,14 @@ fn figures(ui: &mut Ui, state: &State, rect: Rect) {
     if !state.applied() && state.progress.running {
         write("…".into(), 22.0, p.weak, 24.0);
     }
+    if let Some(frame) = state.shown() {
+        let at = match frame.date {
+            Some(date) => date.to_string(),
+            None => format!("frame {}", frame.index),
+        };
+        let paused = if state.play.playing { "" } else { " · paused" };
+        write(format!("{at}{paused}"), 22.0, p.weak, 24.0);
+    }
     // From the right: how alike neighbours are.
     let mut x = rect.right();
     let lanes = [LaneKind::Guided, LaneKind::Unconditional, LaneKind::Truth];
@@ -184,7 +192,7 @@ fn figures(ui: &mut Ui, state: &State, rect: Rect) {
     {
         let figures = &state.archive.diagnostics[kind.index()];
         let r = match &figures.rain {
-            Some(_) => continue,
+            Some(rain) => rain.tropics_acf.get(1).copied().unwrap_or(f64::NAN),
             None => figures.acf.get(1).copied().unwrap_or(f64::NAN),
         };
         let text = number(r, 2);
@@ -198,7 +206,10 @@ fn figures(ui: &mut Ui, state: &State, rect: Rect) {
         painter.text(
             at,
             Align2::RIGHT_CENTER,
-            "lag-1 correlation",
+            match state.globe() {
+                Some(_) => "lag-1 correlation, 20S-20N",
+                None => "lag-1 correlation",
+            },
             large(13.0),
             p.weak,
         );

@@ -42,6 +42,11 @@ impl Restoring {
         self.reading = None;
     }
 
+    /// Whether a recipe is being followed.
+    pub fn is_awaiting(&self) -> bool {
+        self.awaited.is_some()
+    }
+
     /// Another rollout begins: nothing is waited for.
     pub fn forget(&mut self) {
         self.awaited = None;

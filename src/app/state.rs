@@ -34,6 +34,16 @@ use super::twin::TwinStage;
 use super::undo::Undo;
 use super::wall::WallStage;
 
+/// A new rollout that was asked for, and what was on screen then.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    /// What it starts from.
+    spec: RolloutSpec,
+    /// Epoch of the rollout on screen.
+    epoch: u64,
+    play: Playback,
+}
+
 /// A lane that was stopped.
 #[derive(Debug, Clone)]
 pub struct BlowUp {
@@ -86,6 +96,10 @@ pub struct State {
     pub wall: WallStage,
     /// Which frame is shown.
     pub play: Playback,
+    /// What the rollout on screen started from.
+    pub(super) on_screen: RolloutSpec,
+    /// A new rollout that was asked for and has not begun: where it fails, things are as they were.
+    pub(super) asked: Option<Asked>,
     pub(super) ran: bool,
     /// Branches.
     pub tree: Tree,
@@ -159,6 +173,8 @@ impl State {
         Self {
             launch,
             source,
+            on_screen: prefs.spec.clone(),
+            asked: None,
             prefs,
             restored,
             facts: None,
@@ -220,6 +236,9 @@ impl State {
         if news {
             if version.0 != self.version.0 {
                 self.from_disk = None;
+                if let Some(asked) = self.asked.take_if(|a| a.epoch != version.0) {
+                    self.on_screen = asked.spec;
+                }
             }
             self.archive = self.source.archive();
             self.version = version;
@@ -277,6 +296,14 @@ impl State {
                 } else {
                     self.tree.give_up();
                     self.notices.warn(error);
+                    self.take_back_start();
+                    if self.restoring.is_awaiting() {
+                        // It would be another run.
+                        self.restoring.forget();
+                        let order = self.play.halt();
+                        self.obey(order);
+                        self.source.send(Command::Pause);
+                    }
                 }
             }
         }
@@ -334,10 +361,33 @@ impl State {
     /// Starts a new rollout with the seed, members and start file that are set.
     pub fn restart(&mut self) {
         self.restoring.forget();
+        let play = match &self.asked {
+            Some(asked) => asked.play.clone(),
+            None => self.play.clone(),
+        };
+        self.asked = Some(Asked {
+            spec: self.prefs.spec.clone(),
+            epoch: self.version.0,
+            play,
+        });
         self.begin();
         self.ran = false;
         self.source.send(Command::Restart(self.prefs.spec.clone()));
         self.source.send(Command::Run);
+    }
+
+    /// A new rollout could not begin: the one on screen is there still, with what it started from, and it goes on or waits as
+    /// before.
+    fn take_back_start(&mut self) {
+        let Some(asked) = self.asked.take() else {
+            return;
+        };
+        self.prefs.spec = self.on_screen.clone();
+        self.files.show_start(&self.prefs.spec);
+        self.play = asked.play;
+        if !self.play.playing {
+            self.source.send(Command::Pause);
+        }
     }
 
     /// Tells the worker the settings. They act on its next solver step.

@@ -294,7 +294,10 @@ impl State {
             });
             let before = fork.map(|f| Arc::clone(&f.settings));
             if let Some(before) = before.or_else(|| self.archive.goes_on_with(parent)) {
-                let changes = words::changes(&before, &branch.settings);
+                // What it came to: settings can be changed within a branch too.
+                let now = self.archive.goes_on_with(id);
+                let now = now.unwrap_or_else(|| Arc::clone(&branch.settings));
+                let changes = words::changes(&before, &now);
                 parts.extend(changes.into_iter().filter_map(|c| c.short));
             }
             if parts.is_empty() {

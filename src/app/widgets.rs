@@ -216,7 +216,9 @@ pub fn segmented_of_width<T: PartialEq + Copy>(
             pos2(rect.left() + i as f32 * each, rect.top()),
             vec2(each, rect.height()),
         );
-        let response = ui.interact(cell, ui.scope_id().with((name, i)), Sense::click());
+        // By label: several rows of one choice stand in the same place.
+        let id = ui.scope_id().with((name, *label));
+        let response = ui.interact(cell, id, Sense::click());
         let chosen = *value == *choice;
         response.widget_info(|| {
             WidgetInfo::selected(

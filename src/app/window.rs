@@ -187,7 +187,8 @@ fn windows(ctx: &egui::Context, state: &mut State, below: f32) {
     model_menu::window(ctx, state);
     rain_dialog::window(ctx, state);
     state.notices.list(ctx);
-    state.notices.show(ctx, below);
+    let quiet = state.has_window();
+    state.notices.show(ctx, below, quiet);
     if state.notices.fatal_card(ctx) {
         state.start_again();
     }

@@ -42,6 +42,8 @@ impl State {
         self.generation = 0;
         self.ran = false;
         self.idle_since_error = None;
+        self.on_screen = self.prefs.spec.clone();
+        self.asked = None;
         self.begin();
         if let Some(first) = first {
             self.source.send(first);

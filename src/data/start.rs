@@ -54,7 +54,8 @@ pub fn start_from_series(
                 found.ny, found.nx, grid.ny, grid.nx
             ),
             format!(
-                "Give frames of {} x {} cells, for instance from: eddyscope simulate --out start.nc",
+                "Give frames of {} x {} cells, for instance from: eddyscope simulate --out start.nc. Daily precipitation is a start for \
+                 the model of precipitation: choose that first (--model precipitation)",
                 grid.ny, grid.nx
             ),
         ));

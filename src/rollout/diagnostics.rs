@@ -29,8 +29,11 @@ struct Contribution {
 #[derive(Debug, Clone, Default)]
 pub struct LaneStream {
     recent: VecDeque<Vec<Arc<[f32]>>>,
-    /// Sums up to and with each frame: the figures cost the same however long the run is, and going back is exact.
+    /// Sums up to and with each frame, since the figures began: they cost the same however long the run is, and going back
+    /// is exact.
     totals: Vec<Contribution>,
+    /// Numbers of the frames with which the figures began anew.
+    begins: Vec<usize>,
 }
 
 impl Contribution {
@@ -51,6 +54,17 @@ impl LaneStream {
     /// Whether no generated frame has entered.
     pub fn is_empty(&self) -> bool {
         self.totals.is_empty()
+    }
+
+    /// The figures begin with the next frame: those before it were made under other settings.
+    pub fn begin_anew(&mut self) {
+        if self.totals.len() > self.since() {
+            self.begins.push(self.totals.len());
+        }
+    }
+
+    fn since(&self) -> usize {
+        self.begins.last().copied().unwrap_or(0)
     }
 
     /// Takes a start frame: history only.
@@ -85,8 +99,8 @@ impl LaneStream {
             }
         }
         self.remember(members);
-        // Lags count within the generated frames only: the start is truth's.
-        let generated = self.totals.len() + 1;
+        // Lags count within the generated frames only, and those of the same settings: the start is truth's.
+        let generated = self.totals.len() + 1 - self.since();
         for lag in 0..=MAX_LAG.min(generated - 1) {
             if let Some(old) = self.recent.get(lag) {
                 for (x, y) in members.iter().zip(old) {
@@ -122,7 +136,11 @@ impl LaneStream {
     }
 
     fn add(&mut self, c: &Contribution) {
-        let mut sum = self.totals.last().copied().unwrap_or_default();
+        let before = match self.totals.len() > self.since() {
+            true => self.totals.last().copied(),
+            false => None,
+        };
+        let mut sum = before.unwrap_or_default();
         sum.add(c);
         self.totals.push(sum);
     }
@@ -130,13 +148,16 @@ impl LaneStream {
     /// Forgets the generated frames from number `generated` on; `recent` are the frames before it, newest first.
     pub fn truncate(&mut self, generated: usize, recent: VecDeque<Vec<Arc<[f32]>>>) {
         self.totals.truncate(generated);
+        self.begins.retain(|b| *b < generated);
         self.recent = recent;
         self.recent.truncate(MAX_LAG + 1);
     }
 
     /// The figures so far; `data_std` is the data's standard deviation in physical units.
     pub fn figures(&self, data_std: f64) -> LaneDiagnostics {
-        let t = self.totals.last().copied().unwrap_or_default();
+        let frames = self.totals.len() - self.since();
+        let last = self.totals.last().filter(|_| frames > 0);
+        let t = last.copied().unwrap_or_default();
         LaneDiagnostics {
             acf: (0..=MAX_LAG)
                 .map(|j| t.cross[j] / (t.early[j] * t.late[j]).sqrt())
@@ -145,7 +166,7 @@ impl LaneStream {
             a: t.dynamics.a().unwrap_or(f64::NAN),
             residual: t.dynamics.residual().unwrap_or(f64::NAN) / data_std,
             std_ratio: (t.square / t.cells).sqrt() / data_std,
-            frames: self.totals.len(),
+            frames,
             ..LaneDiagnostics::default()
         }
     }
@@ -225,6 +246,26 @@ mod tests {
         let again = s.figures(1.0);
         assert_eq!(straight.acf, again.acf);
         assert_eq!(straight.residual, again.residual);
+    }
+
+    #[test]
+    fn figures_begin_anew_and_going_back_finds_the_ones_before() {
+        let (slow, fast) = (series(120, 0.9), series(120, 0.0));
+        let mut s = run(&slow, 0.9);
+        let before = s.figures(1.0);
+        s.begin_anew();
+        assert_eq!(s.figures(1.0).frames, 0);
+        for f in &fast[60..] {
+            s.push(f, &[]);
+        }
+        let now = s.figures(1.0);
+        assert_eq!(now.frames, 60);
+        // No pair across the change: unrelated frames, and nothing of the slow ones.
+        assert!(now.acf[1].abs() < 0.03, "{}", now.acf[1]);
+        let recent = (0..11).map(|i| slow[119 - i].clone()).collect();
+        s.truncate(before.frames, recent);
+        let again = s.figures(1.0);
+        assert_eq!((again.acf, again.frames), (before.acf, before.frames));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::frame::{DenoisingTrace, FrameSet, LaneDiagnostics, LaneFrame, LaneSta
 use super::lanes::Lanes;
 use super::pairs::Pairs;
 use super::rain::{RainLane, month0};
-use super::settings::{LANES, LaneKind, Settings};
+use super::settings::{GuidanceSettings, LANES, LaneKind, Settings};
 use super::world::World;
 use super::yardstick::Yardstick;
 
@@ -30,6 +30,8 @@ pub struct Recorder {
     /// Number of the first frame in each stream: a lane may be switched on late.
     begun: [usize; LANES],
     last: [Option<Vec<Arc<[f32]>>>; LANES],
+    /// Settings of each lane's last frame.
+    under: [Option<Arc<Settings>>; LANES],
     figures: [Rewinding; LANES],
     /// Whether the members began from the same frame, so that they are an ensemble.
     one_start: bool,
@@ -65,6 +67,8 @@ pub struct Made {
     pub date: Option<Date>,
     /// Day that a recording shows, in the truth lane on the globe.
     pub recorded: Option<Date>,
+    /// The settings that made it.
+    pub settings: Arc<Settings>,
 }
 
 impl Recorder {
@@ -85,6 +89,7 @@ impl Recorder {
             streams,
             begun: [0; LANES],
             last: Default::default(),
+            under: Default::default(),
             figures: LaneKind::ALL.map(|kind| Rewinding::new(kind, &yardstick)),
             one_start: false,
             truth: None,
@@ -116,6 +121,12 @@ impl Recorder {
     pub fn generated(&mut self, engine: &mut Engine, made: Made) -> (LaneFrame, Option<BlowUp>) {
         let i = made.kind.index();
         let blow_up = blow_up(engine, made.kind, &made.members);
+        let under = self.under[i].replace(Arc::clone(&made.settings));
+        if let Streams::Turbulence(streams) = &mut self.streams
+            && under.is_some_and(|u| made_otherwise(made.kind, &u, &made.settings))
+        {
+            streams[i].begin_anew();
+        }
         if made.kind == LaneKind::Truth {
             self.truth = made.members.first().cloned();
             made.members
@@ -179,6 +190,7 @@ impl Recorder {
     pub fn begin_lane(&mut self, kind: LaneKind, last: Option<&Vec<Arc<[f32]>>>) {
         let i = kind.index();
         self.last[i] = last.cloned();
+        self.under[i] = None;
         self.figures[i] = Rewinding::new(kind, &self.yardstick);
         match &mut self.streams {
             Streams::Turbulence(streams) => {
@@ -203,6 +215,8 @@ impl Recorder {
             let i = kind.index();
             let lane = |f: usize| frame(f)?.lanes[i].as_ref().map(|l| l.members.clone());
             let one_start = self.one_start;
+            let before = next.checked_sub(1).and_then(frame);
+            self.under[i] = before.map(|set| Arc::clone(&set.settings));
             self.figures[i].go_back(next, |figures, from| {
                 for f in from..next {
                     let Some(set) = frame(f) else { continue };
@@ -255,6 +269,33 @@ impl Recorder {
             }
             out
         })
+    }
+}
+
+/// Whether a lane's frames are made otherwise under the second settings than under the first: its autocorrelation and dynamics
+/// then begin anew, so that they tell of what is set and not of a mixture.
+fn made_otherwise(kind: LaneKind, a: &Settings, b: &Settings) -> bool {
+    let (g, h) = (&a.guidance, &b.guidance);
+    let guidance = || {
+        let of_this = match kind {
+            LaneKind::GuidedVideo => GuidanceSettings {
+                strength: g.strength,
+                ..h.clone()
+            },
+            _ => GuidanceSettings {
+                video_strength: g.video_strength,
+                ..h.clone()
+            },
+        };
+        *g != of_this
+    };
+    match kind {
+        LaneKind::Truth => false,
+        LaneKind::Unconditional => a.sampler != b.sampler,
+        LaneKind::Video => a.sampler != b.sampler || g.history != h.history,
+        LaneKind::Guided | LaneKind::GuidedVideo | LaneKind::Forecaster => {
+            a.sampler != b.sampler || guidance()
+        }
     }
 }
 

@@ -440,6 +440,7 @@ impl<'a> Session<'a> {
             trace,
             date,
             recorded: None,
+            settings: Arc::clone(&version.settings),
         };
         let mut made = vec![Made {
             recorded: truth.recorded,

@@ -41,6 +41,7 @@ impl Session<'_> {
                     trace: DenoisingTrace::default(),
                     date,
                     recorded: date.filter(|_| kind == LaneKind::Truth),
+                    settings: Arc::clone(&version.settings),
                 };
                 Some(self.recorder.start(&self.engine, made))
             });

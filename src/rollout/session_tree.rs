@@ -382,6 +382,7 @@ fn made(set: &FrameSet, kind: LaneKind) -> Option<Made> {
         trace: DenoisingTrace::clone(&lane.trace),
         date: set.date,
         recorded: lane.recorded,
+        settings: Arc::clone(&set.settings),
     })
 }
 
@@ -404,6 +405,7 @@ fn edit(engine: &mut Engine, archive: &mut Archive, at: usize, history: &EditedH
                     trace: DenoisingTrace::default(),
                     date: set.date,
                     recorded: None,
+                    settings: Arc::clone(&set.settings),
                 },
             ));
             changed.edited[i] = true;

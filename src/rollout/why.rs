@@ -4,7 +4,7 @@ use crate::model::ModelCard;
 
 /// A sentence on the strength of a discriminator; `family` is how the settings of its measurements begin.
 pub(super) fn why(card: &ModelCard, family: &str, suggested: f32, usable: f32) -> String {
-    let limit = format!("above {usable} rollouts blow up");
+    let limit = format!("above {usable:.2} rollouts blow up");
     let strength = format!("lambda {suggested},");
     let measured = card
         .quality

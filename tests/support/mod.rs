@@ -164,10 +164,16 @@ impl RolloutSource for Synthetic {
 
     fn send(&mut self, command: Command) {
         match &command {
-            Command::Branch { .. } if self.refuses => self.events.push_back(Event::Error {
-                error: UserError::new("No branch today", "the script refuses", "ask another one"),
-                fatal: false,
-            }),
+            Command::Branch { .. } | Command::Restart(_) if self.refuses => {
+                self.events.push_back(Event::Error {
+                    error: UserError::new(
+                        "No branch today",
+                        "the script refuses",
+                        "ask another one",
+                    ),
+                    fatal: false,
+                })
+            }
             Command::Branch { at, name, .. } => self.branch(*at, name.clone()),
             Command::SwitchBranch(id) => {
                 self.archive.activate(*id);

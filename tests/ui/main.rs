@@ -266,6 +266,55 @@ fn blow_up_offers_the_way_back() {
 }
 
 #[test]
+fn a_start_that_cannot_be_read_leaves_everything_as_it_was() {
+    let mut script = script(30);
+    script.refuses = true;
+    let Some((mut harness, commands)) = Setup::new(script).open() else {
+        return;
+    };
+    let last = state(&mut harness).last();
+    let _ = state(&mut harness).play.go_to(12, last);
+    harness.run_steps(2);
+    let ctx = harness.ctx.clone();
+    state(&mut harness).start_from(&ctx, vec!["/nowhere/start.nc".into()]);
+    assert!(state(&mut harness).spec().start_file.is_some());
+    harness.run_steps(3);
+    let s = state(&mut harness);
+    assert_eq!(
+        (s.spec().start_file.clone(), s.files.start_path.as_str()),
+        (None, "")
+    );
+    assert!(!s.play.playing);
+    assert_eq!(s.shown().map(|f| f.index), Some(12));
+    assert!(s.undo.undoes().is_none(), "nothing was changed");
+    let heard = commands.lock().unwrap().clone();
+    assert!(matches!(heard.last(), Some(Command::Pause)), "{heard:?}");
+    assert!(harness.query_by_label_contains("No branch today").is_some());
+}
+
+#[test]
+fn keys_do_not_act_behind_a_window() {
+    let Some((mut harness, _)) = Setup::new(script(20)).open() else {
+        return;
+    };
+    let strength = state(&mut harness).prefs.settings.guidance.strength;
+    key(&mut harness, egui::Key::F1);
+    harness.run_steps(2);
+    for pressed in [egui::Key::ArrowDown, egui::Key::Num0, egui::Key::M] {
+        key(&mut harness, pressed);
+    }
+    let guidance = &state(&mut harness).prefs.settings.guidance;
+    assert_eq!((guidance.strength, guidance.history), (strength, 3));
+    key(&mut harness, egui::Key::F1);
+    assert!(
+        !state(&mut harness).help_open,
+        "the key that opened it closes it"
+    );
+    key(&mut harness, egui::Key::Num0);
+    assert_eq!(state(&mut harness).prefs.settings.guidance.strength, 0.0);
+}
+
+#[test]
 fn help_and_save_windows() {
     let Some((mut harness, _)) = Setup::new(script(20)).open() else {
         return;

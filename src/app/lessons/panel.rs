@@ -109,8 +109,10 @@ fn contents(ui: &mut Ui, state: &State) -> Option<Act> {
                             let text = filled(goal.trim(), &tour.figures);
                             ui.add(egui::Label::new(RichText::new(text).color(p.accent)).wrap());
                         }
-                        let now: Vec<String> =
+                        let mut now: Vec<String> =
                             step.goals.iter().map(|g| g.now(&tour.figures)).collect();
+                        // A range is two goals of one figure.
+                        now.dedup();
                         let now = RichText::new(format!("now {}", now.join(", "))).weak();
                         ui.add(egui::Label::new(now).wrap());
                         if let Some((kind, blow_up)) = state.lesson_stopped() {

@@ -326,7 +326,10 @@ pub fn offer(ui: &Ui, state: &mut State, at: egui::Pos2, within: Rect) {
     };
     let p = palette(ui);
     let what = words::listed(&changes);
-    let x = at.x.clamp(within.left() + 130.0, within.right() - 130.0);
+    // In a timeline that is narrower than the button the middle has to do.
+    let reach = (within.width() / 2.0 - 130.0).max(0.0);
+    let middle = within.center().x;
+    let x = at.x.max(middle - reach).min(middle + reach);
     let area = egui::Area::new(Id::unique("branch offer"))
         .order(egui::Order::Middle)
         .pivot(Align2::CENTER_BOTTOM)

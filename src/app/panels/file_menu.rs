@@ -9,7 +9,9 @@ use super::super::commands::{Command, named, written};
 use super::super::state::State;
 
 /// Commands of the menu; an empty name is a line between two groups.
-const ITEMS: [&str; 9] = [
+const ITEMS: [&str; 11] = [
+    "New rollout",
+    "",
     "Open…",
     "Open a model folder…",
     "",
@@ -26,7 +28,7 @@ pub fn show(ui: &mut Ui, state: &mut State) {
     MenuButton::new("File").ui(ui, |ui| {
         ui.set_width(240.0);
         let mut run = None;
-        for (i, name) in ITEMS.iter().enumerate() {
+        for name in &ITEMS {
             match named(name) {
                 Some(command) => {
                     if item(ui, state, command) {
@@ -37,7 +39,7 @@ pub fn show(ui: &mut Ui, state: &mut State) {
                     ui.separator();
                 }
             }
-            if i == 1 {
+            if *name == "Open a model folder…" {
                 recent(ui, state);
             }
         }

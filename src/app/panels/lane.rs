@@ -283,11 +283,10 @@ fn stopped(ui: &mut Ui, state: &mut State, kind: LaneKind, square: Rect) {
         square.center(),
         vec2(square.width() - 32.0, square.height().min(190.0)),
     );
-    let good = blow_up.frame.saturating_sub(1);
+    let good = last_sound(state, kind, blow_up.frame);
     let (suggested, usable) = state.strength_marks();
     let strength = state.prefs.settings.guidance.strength;
-    let mut back = false;
-    let mut calm = false;
+    let (mut back, mut calm, mut anew) = (false, false, false);
     ui.scope_builder(UiBuilder::new().max_rect(inner), |ui| {
         ui.vertical_centered(|ui| {
             let alarm = palette(ui).alarm;
@@ -309,6 +308,7 @@ fn stopped(ui: &mut Ui, state: &mut State, kind: LaneKind, square: Rect) {
                     .clicked();
             }
             back = ui.button(format!("Back to frame {good}")).clicked();
+            anew = ui.button("New start").clicked();
         });
     });
     if calm {
@@ -316,5 +316,22 @@ fn stopped(ui: &mut Ui, state: &mut State, kind: LaneKind, square: Rect) {
     }
     if calm || back {
         state.go_back_to(good);
+    } else if anew {
+        state.restart();
     }
+}
+
+/// The newest frame of a lane before frame `before` that is spread as truth's frames are: the last ones before a blow-up have
+/// left the data already, and lead there again. Where none is, the one before.
+fn last_sound(state: &State, kind: LaneKind, before: usize) -> usize {
+    let usual = state
+        .facts
+        .as_ref()
+        .map_or(f64::NAN, |f| 1.05 * f.std_band.1);
+    let mut frames = state.archive.frames.iter().rev();
+    let sound = frames.find(|f| {
+        let lane = f.lanes[kind.index()].as_ref();
+        f.index < before && lane.is_some_and(|l| l.stats.std <= usual)
+    });
+    sound.map_or(before.saturating_sub(1), |f| f.index)
 }

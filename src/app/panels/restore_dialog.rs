@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use egui::text::CCursorRange;
 use egui::{Align, Button, Layout, RichText, Ui};
 
 use super::super::files::Purpose;
@@ -142,9 +143,14 @@ pub fn ask(ctx: &egui::Context, state: &mut State) {
             let edit = egui::TextEdit::singleline(&mut state.files.open_path)
                 .desired_width(f32::INFINITY)
                 .margin(egui::Margin::symmetric(8, 6));
-            let response = ui.add(edit).labelled_by(label.id);
+            let mut output = edit.show(ui);
+            let response = output.response.response.labelled_by(label.id);
             if std::mem::take(&mut state.files.save_focus) {
                 response.request_focus();
+                // The last path is there to be typed over.
+                let whole = CCursorRange::select_all(&output.galley);
+                output.state.cursor.set_char_range(Some(whole));
+                output.state.store(ui.ctx(), response.id);
             }
             let entered = response.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter));
             ui.add_space(GRID);

@@ -133,7 +133,8 @@ fn slider(ui: &mut Ui, value: f32, limit: f32, (suggested, usable): (f32, f32)) 
         let text = format!("suggested {suggested:.2}");
         let galley = painter.layout_no_wrap(text, theme::small(), p.weak);
         let half = galley.size().x / 2.0;
-        let x = x_of(suggested).clamp(rect.left() + 14.0 + half, rect.right() - 56.0 - half);
+        let x = x_of(suggested).min(rect.right() - 56.0 - half);
+        let x = x.max(rect.left() + 14.0 + half);
         let area = Rect::from_center_size(pos2(x, base), galley.size() + vec2(6.0, 4.0));
         let back = ui.interact(area, ui.scope_id().with("suggested"), Sense::click());
         back.widget_info(|| {

@@ -221,13 +221,16 @@ fn scrub(ui: &mut Ui, state: &mut State, rect: Rect, last: usize) {
         months.paint(&painter, y + 4.0, p);
     }
     // Where settings changed: a tick and, where there is room, what is new.
-    let mut free = f32::NEG_INFINITY;
-    for change in state.series.changes.iter().filter(|c| c.frame >= first) {
+    // Of several close together the last one is told: what a drag came to.
+    let mut free = f32::INFINITY;
+    let changes = state.series.changes.iter().rev();
+    for change in changes.filter(|c| c.frame >= first) {
         let x = x_of(change.frame);
         painter.vline(x, (y - 8.0)..=(y - 3.0), Stroke::new(1.2, p.accent));
         let galley = painter.layout_no_wrap(change.what.clone(), theme::small(), p.weak);
-        if x > free && x + galley.size().x < rect.right() + 8.0 {
-            free = x + galley.size().x + 8.0;
+        let end = x + galley.size().x;
+        if end + 8.0 < free && end < rect.right() + 8.0 {
+            free = x;
             painter.galley(pos2(x - 2.0, y - 9.0 - galley.size().y), galley, p.weak);
         }
     }

@@ -40,7 +40,7 @@ pub(super) fn end_names(
         .filter(|c| !c.name.is_empty())
         .filter_map(|c| {
             let [_, y] = c.points.iter().rev().find(|p| p[1].is_finite())?;
-            Some((c.name.clone(), c.color, y.clamp(lo, hi)))
+            Some((c.name.clone(), c.color, y.max(lo).min(hi)))
         })
         .collect();
     ends.sort_by(|a, b| a.2.total_cmp(&b.2));

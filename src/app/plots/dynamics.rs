@@ -73,7 +73,7 @@ pub fn show(ui: &mut Ui, state: &State) {
 fn bars(ui: &mut Ui, state: &State, truth: f64) {
     let p = palette(ui);
     ui.label(
-        RichText::new("Dynamics skill, all steps")
+        RichText::new("Dynamics skill, since the last change")
             .small()
             .color(p.text),
     );

@@ -67,7 +67,11 @@ pub fn show(ui: &mut Ui, state: &mut State) {
             ui.add_space(GRID);
             start(ui, state, "Start all from one frame", members);
         } else if generated {
-            note(ui, "The lanes shown have no members that differ.");
+            note(
+                ui,
+                "The members begin from frames of their own, as the file has them: runs under one law, no forecast of one future. \
+                 An ensemble needs one start: a file with one member, or no file.",
+            );
         } else {
             note(ui, "The figures appear with the first generated frame.");
         }

@@ -51,7 +51,7 @@ pub fn show(ui: &mut Ui, state: &State) {
     Chart {
         id: "acf",
         title: "Autocorrelation, by lag in frames",
-        about: "How much of a frame is still there some frames later. The band holds 90 % of truth's runs of 100 frames.",
+        about: "How much of a frame is still there some frames later. Of the frames since the settings of a lane changed last. The band holds 90 % of truth's runs of 100 frames.",
         x_name: "lag",
         height: acf_height,
         x: (0.0, lags.last().copied().unwrap_or(10.0).max(1.0)),
