@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use eddyscope::data::Date;
 use eddyscope::device::DeviceRequest;
+use eddyscope::rollout::frame::FrameSet;
 use eddyscope::rollout::protocol::{Archive, Command, Event};
 use eddyscope::rollout::settings::{LaneKind, RolloutSpec, Settings};
 use eddyscope::rollout::worker::{Worker, WorkerOptions};
@@ -183,6 +184,13 @@ fn the_recording_goes_round_by_whole_years() {
     assert_eq!(shown[1], same("2060-12-31"));
     assert_eq!(shown[2], ("2061-01-01".to_owned(), "2059-01-01".to_owned()));
     assert_eq!(members(&a, TRUTH, 5)[0], globe::days(&globe::globe())[0]);
+    // That is no step from one day to the next; the other lanes go on.
+    let changes = |lane: usize| -> Vec<bool> {
+        let of = |f: &Arc<FrameSet>| f.lanes[lane].as_ref().unwrap().stats.rmse_to_previous;
+        a.frames.iter().skip(4).map(|f| of(f).is_finite()).collect()
+    };
+    assert_eq!(changes(TRUTH), [true, false, true, true]);
+    assert_eq!(changes(GUIDED), [true; 4]);
 }
 
 #[test]

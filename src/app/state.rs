@@ -109,6 +109,8 @@ pub struct State {
     pub view: View,
     /// Cell under the pointer, and the lane it is in.
     pub hover: Option<(LaneKind, usize, usize)>,
+    /// The control that the keyboard was at.
+    pub(super) focused: Option<egui::Id>,
     /// Cell that is followed.
     pub pin: Option<(usize, usize)>,
     /// What the autocorrelation of rain is taken of.
@@ -200,6 +202,7 @@ impl State {
             undo: Undo::default(),
             view: View::default(),
             hover: None,
+            focused: None,
             pin: None,
             acf_of: Default::default(),
             member: 0,

@@ -74,6 +74,11 @@ impl RainLane {
         stats
     }
 
+    /// The next day does not follow from the last one.
+    pub fn begin_again(&mut self) {
+        self.last = None;
+    }
+
     /// Takes frame number `frame`, of the day `date`.
     pub fn push(
         &mut self,

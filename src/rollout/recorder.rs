@@ -33,6 +33,8 @@ pub struct Recorder {
     /// Settings of each lane's last frame.
     under: [Option<Arc<Settings>>; LANES],
     figures: [Rewinding; LANES],
+    /// The day of the recording that truth showed last.
+    recorded: Option<Date>,
     /// Whether the members began from the same frame, so that they are an ensemble.
     one_start: bool,
     /// Truth's first member at the frame in progress.
@@ -91,6 +93,7 @@ impl Recorder {
             last: Default::default(),
             under: Default::default(),
             figures: LaneKind::ALL.map(|kind| Rewinding::new(kind, &yardstick)),
+            recorded: None,
             one_start: false,
             truth: None,
             pairs: Pairs::default(),
@@ -143,11 +146,22 @@ impl Recorder {
                 let unforced = unforced(engine, self.last[i].as_deref().unwrap_or_default());
                 (streams[i].push(&made.members, &unforced), None)
             }
-            Streams::Rain(lanes) => match made.recorded.or(made.date) {
-                Some(date) if blow_up.is_none() => lanes[i].push(&made.members, made.index, date),
-                _ => lanes[i].day(&made.members),
-            },
+            Streams::Rain(lanes) => {
+                if made.recorded.is_some_and(|r| self.recorded > Some(r)) {
+                    // The recording has begun again: that is no step from one day to the next.
+                    lanes[i].begin_again();
+                }
+                match made.recorded.or(made.date) {
+                    Some(date) if blow_up.is_none() => {
+                        lanes[i].push(&made.members, made.index, date)
+                    }
+                    _ => lanes[i].day(&made.members),
+                }
+            }
         };
+        if made.recorded.is_some() {
+            self.recorded = made.recorded;
+        }
         if blow_up.is_none() {
             self.last[i] = Some(made.members.clone());
             let frame = Frame {
@@ -211,6 +225,9 @@ impl Recorder {
             truth.members.first().cloned()
         });
         self.pairs.go_back(truths);
+        let before = next.checked_sub(1).and_then(frame);
+        let truth = before.and_then(|set| set.lanes[LaneKind::Truth.index()].as_ref()?.recorded);
+        self.recorded = truth;
         for kind in LaneKind::ALL {
             let i = kind.index();
             let lane = |f: usize| frame(f)?.lanes[i].as_ref().map(|l| l.members.clone());

@@ -68,7 +68,23 @@ fn sections(ui: &mut Ui, state: &mut State, width: f32) {
                 options::picture(ui, state);
             });
             state.prefs.folds = folds;
+            follow_focus(ui, state);
         });
+}
+
+/// Brings the control that the keyboard has just come to into sight.
+fn follow_focus(ui: &Ui, state: &mut State) {
+    let focused = ui.memory(|m| m.focused());
+    if std::mem::replace(&mut state.focused, focused) == focused {
+        return;
+    }
+    let response = focused.and_then(|id| ui.ctx().read_response(id));
+    if let Some(response) = response
+        && ui.min_rect().x_range().contains(response.rect.center().x)
+        && ui.min_rect().contains_rect(response.rect)
+    {
+        ui.scroll_to_rect(response.rect.expand(GRID), None);
+    }
 }
 
 /// Names what was drawn since `top`, so that it can be pointed at.
