@@ -26,8 +26,10 @@ pub struct SmokePlan {
 
 /// Tiles of the wall that the script opens.
 const TILES: usize = 16;
-/// How long the window is left alone.
-const IDLE: Duration = Duration::from_secs(3);
+/// How long the window is left alone, and how much of that, in its midst, the processor is watched: not the pictures at both
+/// ends.
+const IDLE: Duration = Duration::from_secs(4);
+const WATCHED: Duration = Duration::from_secs(2);
 
 /// What came of it; `None` while it runs.
 pub type Outcome = Arc<Mutex<Option<Result<()>>>>;
@@ -62,8 +64,10 @@ pub struct Smoke {
     /// Those with the lanes and those with the wall on screen.
     lanes_ms: Vec<f64>,
     wall_ms: Vec<f64>,
-    /// Pictures drawn, and processor time of the process, when the idle time began.
-    idle: (usize, Option<f64>),
+    /// Pictures drawn in the idle time.
+    idle_frames: usize,
+    /// Share of a core that the process used in it.
+    idle_share: Arc<Mutex<Option<f64>>>,
     screenshot: Arc<Mutex<Option<Arc<egui::ColorImage>>>>,
 }
 
@@ -82,7 +86,8 @@ impl Smoke {
             times_ms: Vec::new(),
             lanes_ms: Vec::new(),
             wall_ms: Vec::new(),
-            idle: (0, None),
+            idle_frames: 0,
+            idle_share: Arc::default(),
             screenshot: Arc::default(),
         }
     }
@@ -251,13 +256,13 @@ impl Smoke {
                 let rested = self.entered.elapsed() > Duration::from_secs(2);
                 if rested && !state.progress.running {
                     self.times_ms.clear();
-                    self.idle.1 = usage::processor_seconds();
+                    self.watch_idle()?;
                     self.go(Stage::Idle);
                 }
             }
             Stage::Idle => {
                 if self.entered.elapsed() >= IDLE {
-                    self.idle.0 = self.times_ms.len();
+                    self.idle_frames = self.times_ms.len();
                     self.write_figures(state)?;
                     self.finish(ctx, Ok(()));
                 }
@@ -265,6 +270,24 @@ impl Smoke {
             Stage::Done => {}
         }
         Ok(())
+    }
+
+    /// Reads the processor's time aside, without a picture.
+    fn watch_idle(&self) -> Result<()> {
+        let share = Arc::clone(&self.idle_share);
+        let watch = move || {
+            std::thread::sleep((IDLE - WATCHED) / 2);
+            let before = usage::processor_seconds();
+            std::thread::sleep(WATCHED);
+            let used = usage::processor_seconds().zip(before).map(|(b, a)| b - a);
+            *share.lock().unwrap_or_else(PoisonError::into_inner) =
+                used.map(|secs| secs / WATCHED.as_secs_f64());
+        };
+        let thread = std::thread::Builder::new().name("idle-watch".into());
+        thread
+            .spawn(watch)
+            .map(|_| ())
+            .map_err(|e| UserError::new("Cannot watch the idle window", e, "Close other programs"))
     }
 
     fn cannot_write(&self, cause: &dyn std::fmt::Display) -> UserError {
@@ -296,10 +319,10 @@ impl Smoke {
             let at = (q * (times.len().max(1) - 1) as f64).round() as usize;
             times.get(at).copied()
         };
-        let idle = IDLE.as_secs_f64();
-        let used = usage::processor_seconds()
-            .zip(self.idle.1)
-            .map(|(b, a)| (b - a) / idle);
+        let used = *self
+            .idle_share
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let figures = serde_json::json!({
             "first_frame_secs": self.first_frame_secs,
             "first_guided_frame_secs": self.first_guided_secs,
@@ -311,8 +334,8 @@ impl Smoke {
             "wall_ui_frame_ms_p99": quantile(&self.wall_ms, 0.99),
             "wall_ui_frames": self.wall_ms.len(),
             "wall_frame_secs": state.wall.value().frame_seconds,
-            "idle_secs": idle,
-            "idle_ui_frames": self.idle.0,
+            "idle_secs": WATCHED.as_secs_f64(),
+            "idle_ui_frames": self.idle_frames,
             "idle_share_of_a_core": used,
             "frames_made": state.archive.frames.len(),
             "frames_per_second": state.progress.frames_per_second,
