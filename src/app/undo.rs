@@ -1,5 +1,5 @@
-//! Undo and redo of settings, lanes, what a rollout starts from, and deleted branches. The window is watched rather than its widgets: what
-//! differs once no button is held down is one entry, so that a drag of a slider is one.
+//! Undo and redo of settings, lanes, what a rollout starts from, and deleted branches. The window is watched rather than its
+//! widgets: what differs once no button is held down is one entry, so that a drag of a slider is one.
 
 use crate::rollout::branch::BranchId;
 use crate::rollout::protocol::Command;
