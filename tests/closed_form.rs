@@ -200,6 +200,61 @@ fn exact_guidance_gives_the_gaussian_process_its_time() {
     assert!((wrong.figures.acf[1] - 0.5 * truth.acf[1] / 0.9).abs() < 0.06);
 }
 
+/// The lane of the exact law is what exact guidance of strength 1 gives, from the same noise; it does not follow a
+/// discriminator that is made to believe something false.
+#[test]
+fn the_exact_law_stands_beside_a_mistaken_discriminator() {
+    for (name, world) in [
+        (
+            "gaussian-process",
+            ClosedForm::GaussianProcess(Default::default()),
+        ),
+        (
+            "travelling-wave",
+            ClosedForm::TravellingWave(Default::default()),
+        ),
+    ] {
+        let mut engine = engine(name);
+        let spec = spec(world, 2);
+        let mut frame = |belief: Option<Belief>| {
+            let mut settings = steps(10);
+            settings.guidance.belief = belief;
+            let lanes = Lanes::start(&mut engine, &spec, 3).unwrap();
+            let kinds = [LaneKind::Guided, LaneKind::Video];
+            let begun = FrameInProgress::begin(&engine, &lanes, &kinds, &settings, false);
+            let mut frame = begun.unwrap();
+            while !frame.is_done() {
+                frame.step(&engine, &lanes, &settings).unwrap();
+            }
+            let lanes = frame.finish(&engine);
+            kinds.map(|kind| {
+                let lane = lanes.iter().find(|l| l.kind == kind).unwrap();
+                lane.members
+                    .iter()
+                    .flat_map(|m| m.to_vec())
+                    .collect::<Vec<f32>>()
+            })
+        };
+        let far = |a: &[f32], b: &[f32]| {
+            let power = |v: f32| f64::from(v).powi(2);
+            let off: f64 = a.iter().zip(b).map(|(a, b)| power(a - b)).sum();
+            (off / b.iter().map(|b| power(*b)).sum::<f64>()).sqrt()
+        };
+        let [guided, exact] = frame(None);
+        assert!(
+            far(&guided, &exact) < 1e-4,
+            "{name}: {}",
+            far(&guided, &exact)
+        );
+        let [wrong, still] = frame(Some(Belief {
+            velocity: -1.0,
+            ..Belief::default()
+        }));
+        assert_eq!(still, exact, "{name}");
+        assert!(far(&wrong, &exact) > 0.1, "{name}: {}", far(&wrong, &exact));
+    }
+}
+
 /// The strength may be pulled up or down at any step of a frame: what comes out is never far outside of the data.
 #[test]
 fn a_strength_that_jumps_within_a_frame_blows_nothing_up() {

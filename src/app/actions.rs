@@ -61,6 +61,7 @@ impl State {
             || self.notices.list_open
             || self.lessons.list_open
             || self.plots.save.is_open()
+            || self.keeper.asks()
     }
 
     fn close_windows(&mut self) {
@@ -74,6 +75,7 @@ impl State {
         self.notices.list_open = false;
         self.lessons.list_open = false;
         self.plots.save.close();
+        self.keeper.withdraw();
     }
 
     /// Opens the window that asks for a file.
@@ -85,10 +87,8 @@ impl State {
     /// Guidance and sampler as the model suggests them, lanes as on the first day.
     pub fn reset_settings(&mut self) {
         self.prefs.settings = Default::default();
-        if let Some(facts) = &self.facts {
-            let guidance = &mut self.prefs.settings.guidance;
-            guidance.strength = facts.suggested_strength[guidance.discriminator as usize];
-            guidance.video_strength = facts.video_strength;
+        if let Some(facts) = self.facts.clone() {
+            self.take_suggestions(&facts);
         }
         self.publish();
     }

@@ -45,6 +45,8 @@ pub struct ExportChoice {
     pub rate: f32,
     /// Lanes in the file, of those on screen.
     pub lanes: [bool; LANES],
+    /// The difference too, in pictures and films.
+    pub difference: bool,
 }
 
 impl Default for ExportChoice {
@@ -57,6 +59,7 @@ impl Default for ExportChoice {
             side: 0,
             rate: 12.0,
             lanes: [true; LANES],
+            difference: true,
         }
     }
 }
@@ -80,6 +83,8 @@ pub struct Files {
     pub start_date: String,
     /// Typed path of the export.
     pub picture_path: String,
+    /// The path of the export that was proposed last.
+    pub(super) proposed: String,
     /// Typed path of a model folder.
     pub model_path: String,
     /// Typed path of a file to open.

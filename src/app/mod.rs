@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `window` | arranges the panels, keeps the clock |
 //! | `state` | everything that the panels read and change |
+//! | `beginning` | how a rollout begins, and what is taken back where it cannot |
 //! | `source` | where frames come from: the worker |
 //! | `stage` | what the middle of the window shows |
 //! | `edit` | stage: the last frames changed by hand |
@@ -29,6 +30,7 @@
 //! | `spotlight` | which control to look at, with a ring around it |
 //! | `files`, `saving` | dialogs, typed paths, exports |
 //! | `restoring`, `opening` | files that are opened: sessions, recipes, starts; reading them |
+//! | `keeping` | a copy in case of a crash, the question before closing |
 //! | `commands` | everything that can be asked by name: keyboard, menus and palette read it |
 //! | `rain_files` | a person's files of precipitation, before they are used |
 //! | `notices` | errors and news |
@@ -38,12 +40,14 @@
 
 mod actions;
 mod answers;
+mod beginning;
 pub mod commands;
 mod difference;
 mod edit;
 mod files;
 mod followed;
 mod globe_lines;
+mod keeping;
 mod lessons;
 mod microscope;
 mod notices;
@@ -224,6 +228,7 @@ fn create(
     let launch: Launch = Box::new(move |start| {
         let options = WorkerOptions {
             model: start.model,
+            suggest: start.suggest,
             resume: start.resume,
             ..worker.clone()
         };
@@ -248,6 +253,11 @@ fn create(
     let smoke = options
         .smoke
         .map(|plan| smoke::Smoke::new(plan, began, outcome));
+    if smoke.is_none()
+        && let Some(folder) = eframe::storage_dir("eddyscope")
+    {
+        state.keep_copies_in(&folder, options.file.is_some());
+    }
     if let Some(file) = options.file {
         state.open_argument(&cc.egui_ctx, file);
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::panels::slots::Slots;
 use crate::error::{Result, UserError};
 use crate::model::{DEFAULT_MODEL, Model};
 use crate::render::{ColorMap, GlobeView, Scale, ValueRange};
@@ -183,8 +184,11 @@ pub struct Prefs {
     pub range_limit: Option<f32>,
     /// Bilinear instead of nearest cell.
     pub smooth: bool,
-    /// Tab of the diagnostics.
+    /// Tab of the diagnostics; of several slots, of the one used last.
     pub tab: Tab,
+    /// Slots of the diagnostics.
+    #[serde(default)]
+    pub slots: Slots,
     /// Open sections.
     pub folds: Folds,
     /// Whether the first words of help were dismissed.
@@ -225,6 +229,7 @@ impl Default for Prefs {
             range_limit: None,
             smooth: false,
             tab: Tab::Time,
+            slots: Slots::default(),
             folds: Folds::default(),
             tips_dismissed: false,
             speed: 1.0,
@@ -254,6 +259,9 @@ impl Prefs {
             }
             for world in prefs.worlds.values() {
                 world.settings.validate().map_err(|e| e.headline)?;
+            }
+            if !prefs.slots.is_valid() {
+                return Err("a layout of the plots that does not hold together".to_owned());
             }
             if !(0.5..=3.0).contains(&prefs.scale) {
                 return Err(format!("scale {}", prefs.scale));

@@ -93,6 +93,11 @@ impl State {
         self.restoring.at_once = at_once;
     }
 
+    /// Reads a file of any kind and shows what is in it.
+    pub(super) fn read_any(&mut self, path: PathBuf) {
+        self.open_file(path, false);
+    }
+
     fn read_aside(&mut self, path: PathBuf, wanted: Wanted) {
         match Opening::begin(path, wanted, Arc::clone(&self.wake)) {
             Ok(opening) => self.restoring.reading = Some(opening),

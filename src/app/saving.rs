@@ -4,10 +4,14 @@ use std::path::{Path, PathBuf};
 
 use crate::error::UserError;
 use crate::export::picture::{GlobePicture, Paper, Picture};
-use crate::export::{FORMAT, Format, GlobeRecipe, Plan, Recipe, Scene, SceneLane, Watch, kind_of};
+use crate::export::{
+    FORMAT, Format, GlobeRecipe, Plan, Recipe, Scene, SceneDifference, SceneLane, SceneSide, Watch,
+    kind_of,
+};
 use crate::model::Model;
 use crate::rollout::frame::FrameSet;
 
+use super::difference::Side;
 use super::files::Purpose;
 use super::state::State;
 use super::theme::Palette;
@@ -56,6 +60,14 @@ impl State {
             .or_else(|| std::env::current_dir().ok())
             .unwrap_or_default();
         self.files.picture_path = folder.join(name).display().to_string();
+        self.files.proposed.clone_from(&self.files.picture_path);
+    }
+
+    /// A name that nobody has typed over goes with the frame on screen.
+    pub fn refresh_name(&mut self) {
+        if self.files.picture_path == self.files.proposed {
+            self.name_export();
+        }
     }
 
     fn usual_side(&self) -> usize {
@@ -64,12 +76,14 @@ impl State {
 
     /// The picture of the frame shown with its recipe, without the settings over time.
     pub fn picture(&self, dark: bool) -> Option<(Picture, Recipe)> {
-        let picture = self.scene(dark)?.picture(self.shown()?);
+        let picture = self
+            .scene(Format::Png, dark)?
+            .picture(self.shown()?, self.beside().map(|f| &**f));
         Some((picture, self.recipe(dark)?))
     }
 
     /// How the lanes look, for pictures. `None` without a model or lanes.
-    fn scene(&self, dark: bool) -> Option<Scene> {
+    fn scene(&self, format: Format, dark: bool) -> Option<Scene> {
         let facts = self.facts.as_ref()?;
         let prefs = &self.prefs.globe;
         let palette = Palette::of(if dark {
@@ -82,7 +96,7 @@ impl State {
             .lanes()
             .into_iter()
             // A session holds all lanes, whatever was chosen for the last film.
-            .filter(|kind| choice.format == Format::Session || choice.lanes[kind.index()])
+            .filter(|kind| format == Format::Session || choice.lanes[kind.index()])
             .map(|kind| {
                 let [r, g, b, _] = palette.lane(kind).to_array();
                 SceneLane {
@@ -94,8 +108,25 @@ impl State {
         if lanes.is_empty() {
             return None;
         }
+        let d = &self.tree.difference;
+        let drawn = format == Format::Png || format.is_film();
+        let difference = (d.on && choice.difference && drawn).then(|| {
+            let side = |s: Side| SceneSide {
+                beside: s.beside,
+                kind: s.lane,
+            };
+            let [r, g, b, _] = palette.text.to_array();
+            SceneDifference {
+                sides: [side(d.a), side(d.b)],
+                title: format!("{} − {}", self.side_short(d.a), self.side_short(d.b)),
+                color: [r, g, b],
+                look: self.difference_look(dark),
+                globe: self.grid().cloned(),
+            }
+        });
         Some(Scene {
             lanes,
+            difference,
             member: self.member,
             size: self.size(),
             view: self.view,
@@ -168,10 +199,15 @@ impl State {
 
     /// What the export window asks for. `None` where there is nothing to write.
     pub fn plan(&self, dark: bool, path: PathBuf) -> Option<Plan> {
+        self.plan_as(self.files.choice.format, dark, path)
+    }
+
+    /// The same as another kind of file.
+    pub(super) fn plan_as(&self, format: Format, dark: bool, path: PathBuf) -> Option<Plan> {
         let choice = &self.files.choice;
-        let scene = self.scene(dark)?;
+        let scene = self.scene(format, dark)?;
         let (oldest, newest) = (self.first(), self.last());
-        let (first, last, every) = match choice.format {
+        let (first, last, every) = match format {
             Format::Png => {
                 let shown = self.shown()?.index;
                 (shown, shown, 1)
@@ -186,9 +222,10 @@ impl State {
         // The last frame in the file is the one that the recipe leads to.
         let last = first + (last - first) / every * every;
         Some(Plan {
-            format: choice.format,
+            format,
             path,
             archive: self.archive.clone(),
+            beside: self.compared(),
             first,
             last,
             every,
@@ -278,6 +315,13 @@ impl State {
                 self.files.save_open = false;
                 self.plots.save.close();
                 self.remember(&written.path);
+                if written
+                    .path
+                    .extension()
+                    .is_some_and(|e| e == Format::Session.ending())
+                {
+                    self.note_saved();
+                }
                 self.notices
                     .news(format!("Saved {}", written.path.display()));
             }

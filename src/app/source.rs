@@ -20,6 +20,8 @@ pub trait RolloutSource: Send {
     fn poll_event(&mut self) -> Option<Event>;
     /// Whether it still works.
     fn is_alive(&self) -> bool;
+    /// Frames that a world with known answers makes in a second, at most.
+    fn set_pace(&mut self, _frames_per_second: f32) {}
     /// Whether to ask the discriminator of pairs of truth's frames, for its reliability.
     fn watch_pairs(&mut self, _on: bool) {}
 }
@@ -55,6 +57,10 @@ impl RolloutSource for Worker {
         Worker::is_alive(self)
     }
 
+    fn set_pace(&mut self, frames_per_second: f32) {
+        Worker::set_pace(self, frames_per_second);
+    }
+
     fn watch_pairs(&mut self, on: bool) {
         Worker::watch_pairs(self, on);
     }
@@ -69,6 +75,8 @@ pub struct Start {
     pub settings: Settings,
     /// Seed, members, start.
     pub spec: RolloutSpec,
+    /// Strengths and history length as the model suggests them.
+    pub suggest: bool,
     /// Frames to go on from.
     pub resume: Option<Archive>,
 }

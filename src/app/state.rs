@@ -9,19 +9,21 @@ use crate::render::globe::Rows;
 use crate::render::{Projection, View};
 use crate::rollout::frame::{FrameSet, LaneFrame};
 use crate::rollout::protocol::{Archive, Command, Event, ModelFacts, Progress};
-use crate::rollout::settings::{DiscriminatorKind, LANES, LaneKind, RolloutSpec};
+use crate::rollout::settings::{LANES, LaneKind, RolloutSpec};
 
 use crate::rollout::worker::Wake;
 
+use super::beginning::Asked;
 use super::edit::Editor;
 use super::files::Files;
 use super::globe_lines::GlobeLines;
+use super::keeping::Keeper;
 use super::lessons::Lessons;
 use super::lessons::marks::Marks;
 use super::microscope::Microscope;
 use super::notices::Notices;
 use super::panels::palette::Palette;
-use super::playback::{Order, Playback};
+use super::playback::{BASE_RATE, Order, Playback};
 use super::prefs::Prefs;
 use super::presenter::Presenter;
 use super::rain_files::RainDialog;
@@ -33,16 +35,6 @@ use super::tree::Tree;
 use super::twin::TwinStage;
 use super::undo::Undo;
 use super::wall::WallStage;
-
-/// A new rollout that was asked for, and what was on screen then.
-#[derive(Debug, Clone)]
-pub(super) struct Asked {
-    /// What it starts from.
-    spec: RolloutSpec,
-    /// Epoch of the rollout on screen.
-    epoch: u64,
-    play: Playback,
-}
 
 /// A lane that was stopped.
 #[derive(Debug, Clone)]
@@ -135,6 +127,10 @@ pub struct State {
     pub(super) recorded_on: String,
     /// The palette of commands.
     pub palette: Palette,
+    /// A copy in case of a crash.
+    pub(super) keeper: Keeper,
+    /// The copy of a program that ended badly.
+    pub(super) recovered: Option<PathBuf>,
     /// Whether the help sheet is open.
     pub help_open: bool,
     /// The lanes alone, large.
@@ -166,6 +162,7 @@ impl State {
             model: prefs.model.clone(),
             settings: prefs.settings.clone(),
             spec: prefs.spec.clone(),
+            suggest: !restored,
             resume: None,
         });
         source.send(Command::Run);
@@ -215,6 +212,8 @@ impl State {
             restoring: Restoring::default(),
             recorded_on: String::new(),
             palette: Palette::default(),
+            keeper: Keeper::default(),
+            recovered: None,
             help_open: false,
             presenter: Presenter::default(),
             lessons: Lessons::default(),
@@ -255,6 +254,7 @@ impl State {
         }
         self.progress = self.source.progress();
         self.follow_worker(failed, dt_secs);
+        self.source.set_pace(BASE_RATE * self.prefs.speed);
         let (order, more) = self.play.advance(dt_secs, self.prefs.speed, self.last());
         self.obey(order);
         self.fetch_shown();
@@ -267,16 +267,7 @@ impl State {
             Event::Started(facts) => {
                 if self.facts.is_none() && !self.restored {
                     self.undo.start_from_here();
-                    let kind = self.prefs.settings.guidance.discriminator;
-                    let suggested = facts.suggested_strength[kind as usize];
-                    if suggested != self.prefs.settings.guidance.strength {
-                        self.prefs.settings.guidance.strength = suggested;
-                        self.publish();
-                    }
-                    if facts.video_strength != self.prefs.settings.guidance.video_strength {
-                        self.prefs.settings.guidance.video_strength = facts.video_strength;
-                        self.publish();
-                    }
+                    self.take_suggestions(&facts);
                 }
                 self.blank = vec![f32::NAN; facts.shape.1].into();
                 self.rows = match &facts.globe {
@@ -344,52 +335,6 @@ impl State {
                 "Press Start again; if it happens again, start with --device cpu",
             ));
             let _ = self.play.halt();
-        }
-    }
-
-    /// A new worker with the same settings and frames, after a fatal error.
-    pub fn start_again(&mut self) {
-        let kept = (!self.archive.frames.is_empty()).then(|| self.archive.clone());
-        self.launch_source(kept);
-    }
-
-    pub(super) fn begin(&mut self) {
-        self.blow_ups = Default::default();
-        self.tree.forget();
-        self.undo.forget_branches();
-        self.play.restart();
-        self.member = self.member.min(self.prefs.spec.members.saturating_sub(1));
-    }
-
-    /// Starts a new rollout with the seed, members and start file that are set.
-    pub fn restart(&mut self) {
-        self.restoring.forget();
-        let play = match &self.asked {
-            Some(asked) => asked.play.clone(),
-            None => self.play.clone(),
-        };
-        self.asked = Some(Asked {
-            spec: self.prefs.spec.clone(),
-            epoch: self.version.0,
-            play,
-        });
-        self.begin();
-        self.ran = false;
-        self.source.send(Command::Restart(self.prefs.spec.clone()));
-        self.source.send(Command::Run);
-    }
-
-    /// A new rollout could not begin: the one on screen is there still, with what it started from, and it goes on or waits as
-    /// before.
-    fn take_back_start(&mut self) {
-        let Some(asked) = self.asked.take() else {
-            return;
-        };
-        self.prefs.spec = self.on_screen.clone();
-        self.files.show_start(&self.prefs.spec);
-        self.play = asked.play;
-        if !self.play.playing {
-            self.source.send(Command::Pause);
         }
     }
 
@@ -498,38 +443,19 @@ impl State {
             .collect()
     }
 
+    /// Switches lanes on and off. The last one stays: an empty window explains nothing.
+    pub fn set_lanes(&mut self, lanes: [bool; LANES]) {
+        if lanes.contains(&true) && lanes != self.prefs.settings.lanes {
+            self.prefs.settings.lanes = lanes;
+            self.publish();
+        }
+    }
+
     /// Columns and rows of the field.
     pub fn size(&self) -> (usize, usize) {
         self.facts
             .as_ref()
             .map_or((0, 0), |f| (f.shape.1, f.shape.0))
-    }
-
-    /// Suggested and usable strength of the discriminator in use.
-    pub fn strength_marks(&self) -> (f32, f32) {
-        let kind = self.prefs.settings.guidance.discriminator;
-        self.facts.as_ref().map_or((1.0, f32::INFINITY), |f| {
-            (
-                f.suggested_strength[kind as usize],
-                f.usable_strength[kind as usize],
-            )
-        })
-    }
-
-    /// End of the strength slider.
-    pub fn strength_limit(&self) -> f32 {
-        match self.prefs.settings.guidance.discriminator {
-            DiscriminatorKind::TwoTower => 2.0,
-            DiscriminatorKind::Encoder => 100.0,
-        }
-    }
-
-    /// Sets the strength, within the slider's range for steps, as typed otherwise.
-    pub fn set_strength(&mut self, value: f32) {
-        if value.is_finite() && value != self.prefs.settings.guidance.strength {
-            self.prefs.settings.guidance.strength = value.clamp(0.0, 1000.0);
-            self.publish();
-        }
     }
 
     /// Whether the settings on screen have reached the sampler.
@@ -539,13 +465,19 @@ impl State {
 
     /// Memory of the kept frames, bytes.
     pub fn memory(&self) -> usize {
+        self.archive.in_memory() * self.memory_of_a_frame()
+    }
+
+    /// Memory of one frame of all lanes and members, bytes.
+    pub(super) fn memory_of_a_frame(&self) -> usize {
         let per = |lane: &LaneFrame| {
             lane.members.iter().map(|m| m.len()).sum::<usize>() + lane.hovmoeller.len()
         };
         // All frames of a rollout are alike.
-        self.archive.frames.last().map_or(0, |f| {
-            4 * self.archive.in_memory() * f.lanes.iter().flatten().map(per).sum::<usize>()
-        })
+        self.archive
+            .frames
+            .last()
+            .map_or(0, |f| 4 * f.lanes.iter().flatten().map(per).sum::<usize>())
     }
 
     /// What the rollout starts from.

@@ -399,6 +399,26 @@ pub fn number(value: f64, decimals: usize) -> String {
     format!("{sign}{digits}")
 }
 
+/// Makes a window that is shown the only one that the pointer and Tab reach; call it each time that it is drawn.
+pub fn modal<R>(ctx: &egui::Context, shown: Option<&egui::InnerResponse<R>>) {
+    let Some(shown) = shown else { return };
+    let layer = shown.response.layer_id;
+    let whole = ctx.content_rect();
+    egui::Area::new(egui::Id::unique("behind the window"))
+        .order(layer.order)
+        .fixed_pos(whole.min)
+        .constrain(false)
+        .fade_in(false)
+        .show(ctx, |ui| {
+            ui.allocate_rect(whole, Sense::click_and_drag());
+            let shade = egui::Color32::from_black_alpha(50);
+            ui.painter().rect_filled(whole, 0.0, shade);
+        });
+    // A click beside the window raises what it hits.
+    ctx.move_to_top(layer);
+    ctx.memory_mut(|m| m.set_modal_layer(layer));
+}
+
 #[cfg(test)]
 mod tests {
     use super::number;

@@ -9,9 +9,10 @@ use crate::error::UserError;
 
 use super::actions;
 use super::edit;
+use super::keeping;
 use super::lessons;
 use super::panels::{
-    controls, export_dialog, help, model_menu, palette, rain_dialog, restore_dialog, status,
+    controls, export_dialog, help, model_menu, palette, rain_dialog, restore_dialog, slots, status,
     timeline, top_bar,
 };
 use super::playback::BASE_RATE;
@@ -76,6 +77,8 @@ impl EddyApp {
         super::wall::update(&ctx, state);
         super::twin::update(state);
         state.poll_files(&ctx);
+        state.keep_copy(&ctx);
+        state.before_closing(&ctx);
         state.poll_restoring(&ctx);
         let dropped = dropped(&ctx);
         match dropped.first() {
@@ -163,7 +166,7 @@ fn panels(ui: &mut Ui, state: &mut State) {
         .show(ui, |ui| controls::show(ui, state));
     Panel::right("diagnostics")
         .default_size(320.0)
-        .size_range(300.0..=560.0)
+        .size_range(300.0..=slots::widest(&ctx))
         .show_separator_line(false)
         .frame(frame(16, 0))
         .show(ui, |ui| {
@@ -181,6 +184,7 @@ fn windows(ctx: &egui::Context, state: &mut State, below: f32) {
     help::sheet(ctx, state);
     plots::save::window(ctx, state);
     export_dialog::window(ctx, state);
+    keeping::window(ctx, state);
     restore_dialog::ask(ctx, state);
     restore_dialog::window(ctx, state);
     palette::window(ctx, state);
@@ -234,6 +238,10 @@ impl eframe::App for EddyApp {
             Ok(json) => storage.set_string(prefs::KEY, json),
             Err(error) => self.state.notices.warn(error),
         }
+    }
+
+    fn on_exit(&mut self) {
+        self.state.keeper.end();
     }
 
     fn persist_egui_memory(&self) -> bool {

@@ -29,6 +29,7 @@ impl State {
             model: self.prefs.model.clone(),
             settings: self.prefs.settings.clone(),
             spec: self.prefs.spec.clone(),
+            suggest: self.facts.is_none() && !self.restored,
             resume,
         });
         let old = std::mem::replace(&mut self.source, source);

@@ -13,6 +13,7 @@ use crate::model::card::{ModelCard, QualityCard};
 use crate::rollout::engine::Engine;
 use crate::rollout::headless::{self, Job};
 use crate::rollout::settings::{DiscriminatorKind, LaneKind, RolloutSpec, Settings, Solver};
+use crate::rollout::suggested::suggested_history;
 use crate::train::Source;
 use crate::train::assemble::{Parts, assemble, write_card};
 
@@ -56,6 +57,9 @@ pub struct CalibrateArgs {
     /// Guidance strength above which the encoder's rollouts blow up
     #[arg(long, default_value_t = 100.0)]
     pub encoder_usable: f32,
+    /// Suggested history length m
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(0..=3))]
+    pub suggested_history: u8,
     /// Model folder to write
     #[arg(long, value_name = "FOLDER")]
     pub out: PathBuf,
@@ -89,6 +93,7 @@ pub fn run(args: &CalibrateArgs) -> Result<u8> {
         data: &source,
         encoder_strength: (args.encoder_suggested, args.encoder_usable),
         two_tower_strength: (1.0, 1.5),
+        history: usize::from(args.suggested_history),
     };
     let mut model = assemble(
         &parts,
@@ -146,12 +151,13 @@ impl Trial {
             .two_tower
             .as_ref()
             .map_or(1.0, |t| t.suggested_strength);
+        let m = suggested_history(card, DiscriminatorKind::TwoTower);
         let guided = LaneKind::Guided;
         let mut out: Vec<Self> = [3, 2, 1, 0]
             .map(|m| Self::new(format!("two-tower, m = {m}"), guided, suggested, m))
             .into();
-        out.push(Self::new("no guidance", LaneKind::Unconditional, 0.0, 3));
-        let mut heun = Self::new("two-tower, Heun", guided, suggested, 3);
+        out.push(Self::new("no guidance", LaneKind::Unconditional, 0.0, m));
+        let mut heun = Self::new("two-tower, Heun", guided, suggested, m);
         heun.settings.sampler.solver = Solver::Heun;
         heun.settings.sampler.steps = 18;
         out.push(heun);
@@ -164,16 +170,16 @@ impl Trial {
             "forecaster + noise",
             LaneKind::Forecaster,
             0.0,
-            3,
+            m,
         ));
         if card.video.is_some() {
-            out.push(Self::new("video", LaneKind::Video, 0.0, 3));
+            out.push(Self::new("video", LaneKind::Video, 0.0, m));
             for strength in VIDEO_STRENGTHS {
                 out.push(Self::new(
                     "guided video",
                     LaneKind::GuidedVideo,
                     strength,
-                    3,
+                    m,
                 ));
             }
         }

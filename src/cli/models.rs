@@ -62,8 +62,8 @@ pub fn run(args: &ModelsArgs) -> Result<u8> {
         );
         if let Some(t) = &card.two_tower {
             println!(
-                "    two-tower discriminator: suggested guidance {}, usable up to {}",
-                t.suggested_strength, t.usable_strength
+                "    two-tower discriminator: suggested guidance {}, usable up to {}, history length {}",
+                t.suggested_strength, t.usable_strength, t.suggested_history
             );
         }
         if let Some(e) = &card.encoder {

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use clap::CommandFactory as _;
+
 use crate::app::{self, AppOptions, SmokePlan};
 use crate::device::DeviceRequest;
 use crate::error::{Result, UserError};
@@ -32,16 +34,33 @@ pub struct WindowArgs {
     smoke_timeout: u64,
 }
 
+/// The command that a word was probably meant to be.
+fn near_command(word: &str) -> Option<String> {
+    let cli = super::Cli::command();
+    let names = cli.get_subcommands().map(|c| c.get_name().to_owned());
+    names
+        .map(|name| (strsim::jaro_winkler(&name, word), name))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name)
+}
+
 /// Opens the window and waits until it is closed.
 ///
 /// # Errors
 /// A file that is not there; those of [`app::run`].
 pub fn run(args: WindowArgs) -> Result<u8> {
     if let Some(file) = args.file.as_ref().filter(|f| !f.exists()) {
+        let remedy = match near_command(&file.to_string_lossy()) {
+            Some(name) => {
+                format!("Did you mean the command: eddyscope {name} (see eddyscope {name} --help)?")
+            }
+            None => "Check the name; eddyscope --help lists the commands".to_owned(),
+        };
         return Err(UserError::new(
             format!("Cannot open {}", file.display()),
             "there is no such file or folder",
-            "Check the name; eddyscope --help lists the commands",
+            remedy,
         ));
     }
     app::run(AppOptions {
@@ -57,4 +76,23 @@ pub fn run(args: WindowArgs) -> Result<u8> {
         memory_mib: 0,
     })
     .map(|()| 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::near_command;
+
+    #[test]
+    fn a_misspelt_command_is_recognised() {
+        for (typed, meant) in [
+            ("rolout", Some("rollout")),
+            ("simulat", Some("simulate")),
+            ("evalute", Some("evaluate")),
+            ("benchmark", Some("bench")),
+            ("run.nc", None),
+            ("/data/x.eddyscope", None),
+        ] {
+            assert_eq!(near_command(typed).as_deref(), meant, "{typed}");
+        }
+    }
 }

@@ -8,6 +8,7 @@
 //! | `gaussian_process` | fields of a given spectrum that follow an AR(2) law in time and drift |
 //! | `travelling_wave` | a sine of fixed amplitude that travels, with noise in each cell |
 //! | `gaussian_law`, `wave_law` | image model, discriminator and truth of each |
+//! | `given` | the exact law of the next frame, as a video model |
 //! | `bands` | what truth looks like: figures and their bands |
 //! | `circle` | von Mises laws |
 //!
@@ -17,6 +18,7 @@ mod bands;
 pub mod circle;
 mod gaussian_law;
 pub mod gaussian_process;
+mod given;
 pub mod travelling_wave;
 mod wave_law;
 
@@ -27,6 +29,7 @@ use crate::diffusion::{Control, Denoise};
 use crate::error::{Result, UserError};
 
 pub use gaussian_process::GaussianProcess;
+pub use given::Given;
 pub use travelling_wave::{TravellingWave, Way};
 
 /// Points a side.

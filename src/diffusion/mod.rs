@@ -17,6 +17,8 @@ pub mod two_tower;
 pub mod wavelet;
 pub mod wavelet_tower;
 
+use std::rc::Rc;
+
 use burn::tensor::Tensor;
 
 use crate::closed_form::Belief;
@@ -31,6 +33,13 @@ pub trait Denoise {
     fn cost(&self, _field: [usize; 2]) -> Option<Cost> {
         None
     }
+}
+
+/// An image model of the next frame that sees the last ones itself: the video model, or the exact law of the next frame.
+pub trait DenoiseGiven {
+    /// The image model of the frame after `history` (`[rows, 4, height, width]`, newest first). Frames beyond the context's
+    /// history length are ignored.
+    fn given(&self, history: &Tensor<4>, context: Context) -> Rc<dyn Denoise>;
 }
 
 /// What a discriminator is told besides the frames.

@@ -37,5 +37,5 @@ pub use carry::{Carried, read, read_watched, sidecar};
 pub use mp4::Ffmpeg;
 pub use plan::{Format, Plan, Watch, hash};
 pub use recipe::{FORMAT, GlobeRecipe, Newer, Reading, Recipe, kind_of};
-pub use scene::{Scene, SceneLane};
+pub use scene::{Scene, SceneDifference, SceneLane, SceneSide};
 pub use session_file::SessionFile;

@@ -22,6 +22,8 @@ pub struct Panel {
     pub values: Arc<[f32]>,
     /// Columns and rows.
     pub size: (usize, usize),
+    /// Colours of its own; `None` = those of the colour bar.
+    pub look: Option<Look>,
 }
 
 /// Colours of what surrounds the frames.
@@ -184,12 +186,13 @@ impl Picture {
     /// One lane with its upper left corner at `(x, y)`.
     fn lane(&self, canvas: &mut Canvas, panel: &Panel, (x, y): (i64, i64), high: usize, unit: f32) {
         let size = (self.side, high);
+        let look = panel.look.as_ref().unwrap_or(&self.look);
         let Some(g) = &self.globe else {
-            let rgba = cpu::rasterise(&panel.values, panel.size, &self.view, &self.look, size);
+            let rgba = cpu::rasterise(&panel.values, panel.size, &self.view, look, size);
             canvas.image(x, y, self.side, &rgba);
             return;
         };
-        let rgba = globe::rasterise(&panel.values, &g.rows, &g.view, &self.look, size);
+        let rgba = globe::rasterise(&panel.values, &g.rows, &g.view, look, size);
         canvas.image(x, y, self.side, &rgba);
         let area = (x, y, self.side, high);
         let pixels = (self.side as f32, high as f32);
@@ -290,6 +293,7 @@ mod tests {
                 color: [230, 159, 0],
                 values: vec![9.0; 16].into(),
                 size: (4, 4),
+                look: None,
             }],
             view: View::default(),
             look: Look::plain(ColorMap::Gray, ValueRange::symmetric(1.0), false),

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::data::files::{check_writable, write_atomically, write_beside};
 use crate::error::{Result, UserError};
+use crate::rollout::branch::BranchId;
 use crate::rollout::frame::FrameSet;
 use crate::rollout::protocol::{Archive, ModelFacts};
 use crate::rollout::replay::Script;
@@ -18,6 +19,7 @@ use crate::rollout::settings::LaneKind;
 use super::film::{Film, Gif, WebP};
 use super::mp4::{Ffmpeg, Mp4};
 use super::palette::Palette;
+use super::picture::Picture;
 use super::recipe::Recipe;
 use super::scene::Scene;
 use super::{png_file, session_file, tables};
@@ -90,6 +92,8 @@ pub struct Plan {
     pub path: PathBuf,
     /// Frames.
     pub archive: Archive,
+    /// The branch that the difference is taken with, if it is another one.
+    pub beside: Option<BranchId>,
     /// First frame in the file.
     pub first: usize,
     /// Last frame in the file.
@@ -191,6 +195,13 @@ impl Plan {
         })
     }
 
+    /// The picture of a frame that was loaded.
+    fn picture(&self, set: &FrameSet) -> Picture {
+        let other = self.beside.and_then(|id| self.archive.of(id));
+        let beside = other.and_then(|archive| archive.load(set.index));
+        self.scene.picture(set, beside.as_deref())
+    }
+
     /// The recipe with what only a walk through the frames can tell.
     fn whole_recipe(&self, watch: &Watch) -> Result<Recipe> {
         let mut recipe = self.recipe.clone();
@@ -231,7 +242,7 @@ impl Plan {
         let json = recipe.to_json()?;
         match self.format {
             Format::Png => {
-                let picture = self.scene.picture(self.load(self.last)?.as_ref());
+                let picture = self.picture(self.load(self.last)?.as_ref());
                 png_file::save_picture(&self.path, &picture, &recipe)
             }
             Format::Gif => {
@@ -258,7 +269,7 @@ impl Plan {
         for frame in numbers.into_iter().step_by(step) {
             watch.step(0, self.count())?;
             let set = self.load(frame)?;
-            pictures.push(self.scene.picture(&set).draw().pixels);
+            pictures.push(self.picture(&set).draw().pixels);
         }
         Ok(Palette::of(pictures.iter().map(Vec::as_slice)))
     }
@@ -278,7 +289,7 @@ impl Plan {
                 *failed = Some(error);
                 io::Error::other("stopped")
             })?;
-            let canvas = self.scene.picture(&set).draw();
+            let canvas = self.picture(&set).draw();
             if let Some(begin) = begin.take() {
                 film = Some(begin((canvas.width, canvas.height))?);
             }

@@ -44,6 +44,7 @@ mod tests {
         let look = Look::plain(ColorMap::Vik, ValueRange::symmetric(10.0), false);
         let picture = Picture {
             panels: vec![Panel {
+                look: None,
                 title: "Truth".into(),
                 made_by: "solver".into(),
                 color: [255; 3],

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::field::Globe;
 use crate::render::{Look, View};
 use crate::rollout::frame::FrameSet;
 use crate::rollout::settings::LaneKind;
@@ -18,11 +19,69 @@ pub struct SceneLane {
     pub color: Rgb,
 }
 
+/// One of the two pictures of a difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SceneSide {
+    /// Of the branch beside rather than of the one that is exported.
+    pub beside: bool,
+    /// Which lane.
+    pub kind: LaneKind,
+}
+
+/// The difference of two lanes, as a picture of its own behind the lanes.
+#[derive(Debug, Clone)]
+pub struct SceneDifference {
+    /// What is subtracted from, and what is subtracted.
+    pub sides: [SceneSide; 2],
+    /// Its name ("guided − truth").
+    pub title: String,
+    /// Colour of the name.
+    pub color: Rgb,
+    /// Its own colours.
+    pub look: Look,
+    /// The globe, whose rows count by their area.
+    pub globe: Option<Globe>,
+}
+
+impl SceneDifference {
+    /// Difference of the member, cell by cell, and its root mean square; `None` where a side is not there.
+    fn values(
+        &self,
+        frame: &FrameSet,
+        beside: Option<&FrameSet>,
+        member: usize,
+    ) -> Option<(Arc<[f32]>, f64)> {
+        let side = |s: SceneSide| {
+            let set = if s.beside { beside? } else { frame };
+            member_of(set, s.kind, member)
+        };
+        let (a, b) = (side(self.sides[0])?, side(self.sides[1])?);
+        let values: Arc<[f32]> = a.iter().zip(b.iter()).map(|(a, b)| a - b).collect();
+        let squares: Vec<f32> = values.iter().map(|v| v * v).collect();
+        let mean = match &self.globe {
+            Some(globe) => globe.mean(&squares),
+            None => {
+                squares.iter().map(|v| f64::from(*v)).sum::<f64>() / squares.len().max(1) as f64
+            }
+        };
+        Some((values, mean.max(0.0).sqrt()))
+    }
+}
+
+/// A member of a lane; of fewer members, the last.
+fn member_of(frame: &FrameSet, kind: LaneKind, member: usize) -> Option<Arc<[f32]>> {
+    let lane = frame.lanes[kind.index()].as_ref()?;
+    let last = lane.members.len().checked_sub(1)?;
+    lane.members.get(member.min(last)).cloned()
+}
+
 /// What frames are drawn with.
 #[derive(Debug, Clone)]
 pub struct Scene {
     /// Lanes, left to right.
     pub lanes: Vec<SceneLane>,
+    /// The difference, if it is in the pictures.
+    pub difference: Option<SceneDifference>,
     /// Member shown.
     pub member: usize,
     /// Columns and rows.
@@ -50,17 +109,14 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// The picture of a frame. A lane that the frame does not have is left empty, so that all pictures are of one size.
-    pub fn picture(&self, frame: &FrameSet) -> Picture {
+    /// The picture of a frame; `beside` is the frame of that number of the branch beside. A lane that the frame does not have
+    /// is left empty, so that all pictures are of one size.
+    pub fn picture(&self, frame: &FrameSet, beside: Option<&FrameSet>) -> Picture {
         let (nx, ny) = self.size;
         let empty = || -> Arc<[f32]> { vec![f32::NAN; nx * ny].into() };
         let panels = self.lanes.iter().map(|lane| {
-            let there = frame.lanes[lane.kind.index()].as_ref();
-            let member = there.and_then(|l| {
-                let last = l.members.len().checked_sub(1)?;
-                l.members.get(self.member.min(last))
-            });
-            let values = member.filter(|v| v.len() == nx * ny).cloned();
+            let member = member_of(frame, lane.kind, self.member);
+            let values = member.filter(|v| v.len() == nx * ny);
             Panel {
                 title: lane.kind.label().to_owned(),
                 made_by: match values {
@@ -70,10 +126,26 @@ impl Scene {
                 color: lane.color,
                 values: values.unwrap_or_else(empty),
                 size: self.size,
+                look: None,
+            }
+        });
+        let difference = self.difference.iter().map(|d| {
+            let found = d.values(frame, beside, self.member);
+            let found = found.filter(|(values, _)| values.len() == nx * ny);
+            Panel {
+                title: d.title.clone(),
+                made_by: match &found {
+                    Some((_, rms)) => format!("±{} · rms {rms:.2} {}", d.look.range.hi, self.units),
+                    None => "no frame".to_owned(),
+                },
+                color: d.color,
+                values: found.map_or_else(empty, |f| f.0),
+                size: self.size,
+                look: Some(d.look),
             }
         });
         Picture {
-            panels: panels.collect(),
+            panels: panels.chain(difference).collect(),
             view: self.view,
             look: self.look,
             quantity: self.quantity.clone(),

@@ -140,6 +140,10 @@ pub struct DenoiserCard {
     pub training: TrainingCard,
 }
 
+fn three() -> usize {
+    3
+}
+
 /// The two-tower discriminator.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TwoTowerCard {
@@ -149,6 +153,9 @@ pub struct TwoTowerCard {
     pub parameters: usize,
     /// Suggested guidance strength.
     pub suggested_strength: f32,
+    /// Suggested history length m, 0..=3.
+    #[serde(default = "three")]
+    pub suggested_history: usize,
     /// Guidance strength above which rollouts blow up.
     pub usable_strength: f32,
     /// The history tower.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData};
 
-use crate::closed_form::{ClosedForm, SIDE};
+use crate::closed_form::{ClosedForm, Given, SIDE};
 use crate::data::recording::Recording;
 use crate::data::{Amounts, Normaliser};
 use crate::device::{self, ComputeDevice, DeviceRequest};
@@ -17,7 +17,7 @@ use crate::diffusion::wavelet::WaveletBasis;
 use crate::diffusion::wavelet_tower::{
     ForecastSpread, SpreadForecast, WaveletTables, WaveletTower, log_variance,
 };
-use crate::diffusion::{Context, Control, Denoise, Discriminate};
+use crate::diffusion::{Context, Control, Denoise, DenoiseGiven, Discriminate};
 use crate::error::{Result, UserError};
 use crate::model::{Fields, Model, ModelCard, closed_form};
 use crate::nn::{Cost, Denoiser, Encoder, HistoryTower, VideoDenoiser, weights};
@@ -26,6 +26,7 @@ use crate::sim;
 use super::climate::Climate;
 use super::protocol::{GlobeFacts, ModelFacts};
 use super::settings::{DiscriminatorKind, GuidanceSettings, RolloutSpec};
+use super::suggested::suggested_history;
 use super::why::why;
 use super::world::{World, shipped_recording};
 
@@ -46,8 +47,8 @@ pub struct Engine {
     pub two_tower: Option<Box<dyn Control>>,
     /// The paper's discriminator, if the model has it.
     pub encoder: Option<EncoderGuide>,
-    /// The video model, if there is one.
-    pub video: Option<VideoDenoiser>,
+    /// The video model, if there is one; in a world with known answers, the exact law of the next frame.
+    pub video: Option<Box<dyn DenoiseGiven>>,
     /// What goes on as truth: the solver, or the recording that the rollout in progress began with.
     pub world: World,
     /// Physical values to normalised ones and back.
@@ -65,6 +66,33 @@ impl Denoise for Denoiser {
 
     fn cost(&self, field: [usize; 2]) -> Option<Cost> {
         Denoiser::cost(self, field)
+    }
+}
+
+/// A video model, shared by the frames on their way.
+struct Video(Rc<VideoDenoiser>);
+
+/// A video model that has seen its history.
+struct VideoGiven {
+    network: Rc<VideoDenoiser>,
+    seen: Tensor<4>,
+}
+
+impl DenoiseGiven for Video {
+    fn given(&self, history: &Tensor<4>, context: Context) -> Rc<dyn Denoise> {
+        Rc::new(VideoGiven {
+            seen: self
+                .0
+                .condition(history.clone(), &[context.m], &[context.season]),
+            network: Rc::clone(&self.0),
+        })
+    }
+}
+
+impl Denoise for VideoGiven {
+    fn denoise(&self, x: &Tensor<4>, sigma: f64) -> Tensor<4> {
+        self.network
+            .denoise(x.clone(), sigma as f32, self.seen.clone())
     }
 }
 
@@ -232,7 +260,8 @@ impl Engine {
             (Some(v), Some(bytes)) => {
                 let fresh = VideoDenoiser::new(&v.network, card.denoiser.sigma_data, device);
                 let video = weights::load(fresh, bytes, &v.weights, device)?;
-                Some(video.compiled(&v.network))
+                let video = Rc::new(video.compiled(&v.network));
+                Some(Box::new(Video(video)) as Box<dyn DenoiseGiven>)
             }
             _ => None,
         };
@@ -272,6 +301,7 @@ impl Engine {
             false => compute,
         };
         let exact = world.on(&compute.device)?;
+        let again = world.on(&compute.device)?;
         let card = closed_form::card(world);
         Ok(Self {
             model_hash,
@@ -284,7 +314,7 @@ impl Engine {
             denoiser: exact.denoiser,
             two_tower: Some(exact.discriminator),
             encoder: None,
-            video: None,
+            video: Some(Box::new(Given::new(again.denoiser, again.discriminator))),
         })
     }
 
@@ -367,8 +397,8 @@ impl Engine {
     ///
     /// # Errors
     /// A model without it.
-    pub fn video(&self) -> Result<&VideoDenoiser> {
-        self.video.as_ref().ok_or_else(|| {
+    pub fn video(&self) -> Result<&dyn DenoiseGiven> {
+        self.video.as_deref().ok_or_else(|| {
             UserError::new(
                 format!("The model {} has no video model", self.card.name),
                 "its lanes need weights that are not in the model folder",
@@ -409,6 +439,8 @@ impl Engine {
         ModelFacts {
             suggested_why: [why(0, "two-tower"), why(1, "encoder")],
             suggested_strength,
+            suggested_history: [DiscriminatorKind::TwoTower, DiscriminatorKind::Encoder]
+                .map(|kind| suggested_history(card, kind)),
             usable_strength,
             name: card.name.clone(),
             quantity: card.quantity.clone(),

@@ -20,6 +20,7 @@ mod rewind;
 pub mod sampled;
 mod session;
 mod session_frames;
+mod session_loop;
 mod session_tree;
 pub mod settings;
 pub mod signatures;

@@ -130,6 +130,8 @@ pub struct ModelFacts {
     pub frame_interval: f64,
     /// Suggested lambda for each discriminator, by `DiscriminatorKind as usize`.
     pub suggested_strength: [f32; 2],
+    /// Suggested history length m for each discriminator, likewise.
+    pub suggested_history: [usize; 2],
     /// The lambda above which rollouts blow up, by `DiscriminatorKind as usize`.
     pub usable_strength: [f32; 2],
     /// Why it is suggested, a sentence for each discriminator.

@@ -14,6 +14,9 @@ use super::settings::LaneKind;
 /// A day of a lane by its frame number.
 pub(super) type DayOf<'a> = &'a dyn Fn(usize) -> Option<PastDay>;
 
+/// Days that are read again at once where settings that were changed are gone back to.
+const READ_AGAIN: usize = 1500;
+
 /// Sums over members and days, beside those of [`RainStream`].
 #[derive(Debug, Clone, Copy, Default)]
 struct Sums {
@@ -31,6 +34,9 @@ pub struct RainLane {
     stream: RainStream,
     /// Number of the first frame that entered.
     begun: usize,
+    /// The same of the whole rollout, and the frames with which the figures began anew.
+    first: usize,
+    begins: Vec<usize>,
     sums: Sums,
     last: Option<Vec<Arc<[f32]>>>,
     /// Recorded days are never held at a cap.
@@ -54,6 +60,8 @@ impl RainLane {
             stream: stream(climate),
             climate: Rc::clone(climate),
             begun: 0,
+            first: 0,
+            begins: Vec::new(),
             sums: Sums::default(),
             last: None,
             counts_caps: kind != LaneKind::Truth,
@@ -64,7 +72,17 @@ impl RainLane {
     pub fn begin(&mut self, last: Option<&Vec<Arc<[f32]>>>) {
         self.stream = stream(&self.climate);
         self.sums = Sums::default();
+        self.begins.clear();
         self.last = last.cloned();
+    }
+
+    /// The figures begin with frame number `frame`, the next one: those before it were made under other settings.
+    pub fn begin_anew(&mut self, frame: usize) {
+        if self.stream.days() > 0 {
+            self.begins.push(frame);
+            self.stream = stream(&self.climate);
+            self.sums = Sums::default();
+        }
     }
 
     /// Takes a start day.
@@ -94,10 +112,17 @@ impl RainLane {
 
     /// The same without the figures of the day.
     pub fn add(&mut self, members: &[Arc<[f32]>], frame: usize, date: Date) {
+        self.add_of_month(members, frame, month0(date));
+    }
+
+    fn add_of_month(&mut self, members: &[Arc<[f32]>], frame: usize, month0: usize) {
         if self.stream.days() == 0 {
             self.begun = frame;
+            if self.begins.is_empty() {
+                self.first = frame;
+            }
         }
-        if self.stream.push(&views(members), month0(date)) {
+        if self.stream.push(&views(members), month0) {
             self.count(members, 1.0);
         }
     }
@@ -199,6 +224,12 @@ impl RainLane {
     /// Forgets the frames from number `next` on; `day` gives the days before and after it. Where one is gone, the
     /// figures begin anew.
     pub fn go_back(&mut self, next: usize, day: DayOf<'_>) {
+        let known = self.begins.len();
+        self.begins.retain(|begin| *begin < next);
+        if self.begins.len() < known {
+            self.read_again(next, day);
+            return;
+        }
         let kept = next.saturating_sub(self.begun);
         for i in kept..self.stream.days() {
             if let Some((members, _)) = day(self.begun + i) {
@@ -208,6 +239,27 @@ impl RainLane {
         let begun = self.begun;
         if kept == 0 || !self.stream.truncate(kept, &|i| day(begun + i)) {
             self.begin(None);
+        }
+        self.last = next
+            .checked_sub(1)
+            .and_then(day)
+            .map(|(members, _)| members);
+    }
+
+    /// Takes the days before number `next` in again, since the figures began anew last: at most the last
+    /// [`READ_AGAIN`] of them.
+    fn read_again(&mut self, next: usize, day: DayOf<'_>) {
+        let since = self.begins.last().copied().unwrap_or(self.first);
+        self.stream = stream(&self.climate);
+        self.sums = Sums::default();
+        for frame in since.max(next.saturating_sub(READ_AGAIN))..next {
+            match day(frame) {
+                Some((members, month0)) => self.add_of_month(&members, frame, month0),
+                None => {
+                    self.stream = stream(&self.climate);
+                    self.sums = Sums::default();
+                }
+            }
         }
         self.last = next
             .checked_sub(1)
@@ -257,4 +309,68 @@ impl RainLane {
 fn stream(climate: &Climate) -> RainStream {
     RainStream::with_climatology(&climate.globe, &climate.mean)
         .unwrap_or_else(|| RainStream::new(&climate.globe))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::{self, DeviceRequest};
+    use crate::model::Model;
+    use crate::rollout::engine::Engine;
+
+    /// Figures tell of the days since the settings changed; gone back before that change, of the days before it.
+    #[test]
+    fn figures_begin_anew_and_going_back_finds_the_ones_before() {
+        let compute = device::select(DeviceRequest::Cpu).unwrap();
+        let engine = Engine::new(&Model::open("precipitation").unwrap(), compute).unwrap();
+        let climate = engine.climate.as_ref().unwrap();
+        let recording = engine.world.recording().unwrap();
+        let days: Vec<_> = (0..12)
+            .map(|i| (vec![recording.day(i).unwrap()], recording.date(i)))
+            .collect();
+        let day = |i: usize| days.get(i).map(|(m, date)| (m.clone(), month0(*date)));
+        let of = |range: std::ops::Range<usize>| {
+            let mut lane = RainLane::new(climate, LaneKind::Guided);
+            for i in range {
+                lane.push(&days[i].0, i, days[i].1);
+            }
+            lane.figures(1.0)
+        };
+        let same = |a: &LaneDiagnostics, b: &LaneDiagnostics| {
+            assert_eq!(a.frames, b.frames);
+            let close = |x: f64, y: f64| (x - y).abs() < 1e-9 * y.abs().max(1e-3);
+            assert!(
+                a.acf
+                    .iter()
+                    .zip(&b.acf)
+                    .all(|(x, y)| close(*x, *y) || x.is_nan() && y.is_nan())
+            );
+            assert!(close(a.std_ratio, b.std_ratio));
+            let (a, b) = (a.rain.as_ref().unwrap(), b.rain.as_ref().unwrap());
+            assert!(close(a.global_mean, b.global_mean) && close(a.wet_fraction, b.wet_fraction));
+        };
+        let mut lane = RainLane::new(climate, LaneKind::Guided);
+        let add = |lane: &mut RainLane, range: std::ops::Range<usize>| {
+            for (i, (members, date)) in days.iter().enumerate().skip(range.start).take(range.len())
+            {
+                lane.push(members, i, *date);
+            }
+        };
+        add(&mut lane, 0..5);
+        lane.begin_anew(5);
+        add(&mut lane, 5..10);
+        same(&lane.figures(1.0), &of(5..10));
+        let mut back = lane.clone();
+        back.go_back(8, &day);
+        same(&back.figures(1.0), &of(5..8));
+        back.go_back(4, &day);
+        same(&back.figures(1.0), &of(0..4));
+        // And on from there.
+        back.push(&days[4].0, 4, days[4].1);
+        same(&back.figures(1.0), &of(0..5));
+        // A day that is gone: from the next one on.
+        let gone = |i: usize| (i != 2).then(|| day(i)).flatten();
+        lane.go_back(5, &gone);
+        same(&lane.figures(1.0), &of(3..5));
+    }
 }

@@ -125,10 +125,11 @@ impl Recorder {
         let i = made.kind.index();
         let blow_up = blow_up(engine, made.kind, &made.members);
         let under = self.under[i].replace(Arc::clone(&made.settings));
-        if let Streams::Turbulence(streams) = &mut self.streams
-            && under.is_some_and(|u| made_otherwise(made.kind, &u, &made.settings))
-        {
-            streams[i].begin_anew();
+        if under.is_some_and(|u| made_otherwise(made.kind, &u, &made.settings)) {
+            match &mut self.streams {
+                Streams::Turbulence(streams) => streams[i].begin_anew(),
+                Streams::Rain(lanes) => lanes[i].begin_anew(made.index),
+            }
         }
         if made.kind == LaneKind::Truth {
             self.truth = made.members.first().cloned();

@@ -1,5 +1,6 @@
 //! How the next frame of a lane is made: through the sampler, or by the forecaster alone.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,7 +9,6 @@ use burn::tensor::Tensor;
 use crate::diffusion::sampler::{Evaluation, Sampler, StepContext};
 use crate::diffusion::{Conditioned, Context, Control, Denoise, to_vec};
 use crate::error::{Result, UserError};
-use crate::nn::VideoDenoiser;
 use crate::random::{NoiseKey, Stream};
 
 use super::engine::{Engine, HISTORY};
@@ -27,8 +27,8 @@ pub struct FrameInProgress {
     steered: Option<(GuidanceSettings, Context, Vec<f32>)>,
     /// Rows of the image model; the ones behind them are the video model's.
     image_rows: usize,
-    /// What the video model sees of the history, and what it was told.
-    video: Option<(Tensor<4>, Context)>,
+    /// The video model with the history, and what it was told.
+    video: Option<(Rc<dyn Denoise>, Context)>,
     frame: usize,
     seed: u64,
     evaluations: Vec<Trace>,
@@ -211,17 +211,15 @@ impl FrameInProgress {
             None
         } else {
             let network = engine.video()?;
-            let seen = match &self.video {
-                Some((seen, told)) if *told == context => seen.clone(),
+            Some(match &self.video {
+                Some((given, told)) if *told == context => Rc::clone(given),
                 _ => {
                     let history = self.history.clone().narrow(0, self.image_rows, behind);
-                    let season = [context.season];
-                    let seen = network.condition(history, &[context.m], &season);
-                    self.video = Some((seen.clone(), context));
-                    seen
+                    let given = network.given(&history, context);
+                    self.video = Some((Rc::clone(&given), context));
+                    given
                 }
-            };
-            Some((network, seen))
+            })
         };
         Ok(Rows {
             image: engine.denoiser.as_ref(),
@@ -373,17 +371,17 @@ fn noise_rows(
 struct Rows<'a> {
     image: &'a dyn Denoise,
     image_rows: usize,
-    video: Option<(&'a VideoDenoiser, Tensor<4>)>,
+    video: Option<Rc<dyn Denoise>>,
 }
 
 impl Denoise for Rows<'_> {
     fn denoise(&self, x: &Tensor<4>, sigma: f64) -> Tensor<4> {
-        let Some((video, seen)) = &self.video else {
+        let Some(video) = &self.video else {
             return self.image.denoise(x, sigma);
         };
         let behind = x.dims()[0] - self.image_rows;
         let last = x.clone().narrow(0, self.image_rows, behind);
-        let last = video.denoise(last, sigma as f32, seen.clone());
+        let last = video.denoise(&last, sigma);
         if self.image_rows == 0 {
             return last;
         }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, TryRecvError};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::Receiver;
+use std::time::Instant;
 
 use crate::device::{self, DeviceRequest};
 use crate::error::{Result, UserError};
@@ -13,7 +13,7 @@ use super::branch::{BranchId, Forgotten};
 use super::engine::Engine;
 use super::frame::{DenoisingTrace, FrameSet, LaneFrame};
 use super::lanes::Lanes;
-use super::protocol::{Archive, Command, Event, Scripted, Versioned};
+use super::protocol::{Archive, Command, Event, Versioned};
 use super::recorder::{Made, Recorder};
 use super::replay::Replay;
 use super::sampled::{FrameInProgress, forecaster_frame};
@@ -26,11 +26,8 @@ use super::world::World;
 /// Weight of the newest frame in the shown frame rate.
 const RATE_WEIGHT: f64 = 0.2;
 
-/// Time between frames of a world with known answers, at least.
-const PACE: Duration = Duration::from_millis(80);
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
+pub(super) enum Mode {
     Paused,
     Running,
     Steps(usize),
@@ -43,7 +40,7 @@ pub(super) struct Session<'a> {
     pub(super) engine: Engine,
     pub(super) lanes: Lanes,
     pub(super) recorder: Recorder,
-    mode: Mode,
+    pub(super) mode: Mode,
     pub(super) current: Option<Current>,
     pub(super) stopped: [bool; LANES],
     frame_seconds: Option<f64>,
@@ -73,7 +70,7 @@ pub(super) struct Current {
 
 impl Current {
     /// Solver steps done.
-    fn step(&self) -> usize {
+    pub(super) fn step(&self) -> usize {
         self.sampled.as_ref().map_or(0, |s| s.progress().0)
     }
 
@@ -131,6 +128,9 @@ impl<'a> Session<'a> {
                 ),
                 fatal: false,
             });
+        }
+        if options.suggest {
+            shared.take_suggestions(&engine.card);
         }
         shared.event(Event::Started(Arc::new(engine.facts())));
         say(starting(&engine));
@@ -201,111 +201,7 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Handles what is waiting; while paused, waits (without using the CPU). `false` when the window has gone.
-    fn take_commands(&mut self, commands: &Receiver<Command>) -> bool {
-        loop {
-            let command = if self.mode == Mode::Paused {
-                match commands.recv() {
-                    Ok(c) => c,
-                    Err(_) => return false,
-                }
-            } else {
-                match commands.try_recv() {
-                    Ok(c) => c,
-                    Err(TryRecvError::Empty) => return true,
-                    Err(TryRecvError::Disconnected) => return false,
-                }
-            };
-            match command {
-                Command::Run => self.mode = Mode::Running,
-                Command::Pause => {
-                    // The frame in progress waits where it is and goes on at the next Run.
-                    self.mode = Mode::Paused;
-                    self.idle_line();
-                }
-                Command::Step(n) if n > 0 => self.mode = Mode::Steps(n),
-                Command::Step(_) => {}
-                Command::Restart(spec) => self.restart(&spec),
-                Command::Replay { script, until } => self.follow(&script, until),
-                Command::TruncateTo(index) => self.truncate(index),
-                Command::Branch { at, name, history } => {
-                    self.branch(at, name, history.as_deref());
-                }
-                Command::SwitchBranch(id) => self.switch_branch(id),
-                Command::RenameBranch(id, name) => self.rename_branch(id, name),
-                Command::DeleteBranch(id) => self.delete_branch(id),
-                Command::RecallBranch(id) => self.recall_branch(id),
-            }
-            if self.shared.quit() {
-                return false;
-            }
-        }
-    }
-
-    /// Begins to follow the settings of a recipe.
-    fn follow(&mut self, script: &[Scripted], until: usize) {
-        let generation = self.shared.settings().generation;
-        self.mode = Mode::Paused;
-        match Replay::new(script, until, generation) {
-            Ok(replay) if until >= self.lanes.next => {
-                // What is half made was begun under other settings.
-                self.current = None;
-                self.mode = Mode::Steps(until + 1 - self.lanes.next);
-                self.replay = Some(replay);
-            }
-            Ok(_) => {}
-            Err(error) => self.shared.event(Event::Error {
-                error,
-                fatal: false,
-            }),
-        }
-        self.idle_line();
-    }
-
-    /// The settings of the next solver step: the window's, or those of the recipe that is followed.
-    fn in_force(&mut self) -> Versioned {
-        let now = self.shared.settings();
-        let step = self.current.as_ref().map_or(0, Current::step);
-        let scripted = self.replay.as_ref();
-        match scripted.map(|r| r.at(self.lanes.next, step, &now)) {
-            Some(Some(settings)) => Versioned { settings, ..now },
-            Some(None) => {
-                self.replay = None;
-                now
-            }
-            None => now,
-        }
-    }
-
-    /// What the status bar says of the frame being made.
-    fn sampling(&self) -> String {
-        let next = self.lanes.next;
-        match &self.replay {
-            Some(replay) if next <= replay.until => {
-                format!("repeating frame {next} of {}", replay.until)
-            }
-            _ => format!("sampling frame {next}"),
-        }
-    }
-
-    pub(super) fn idle_line(&self) {
-        let next = self.lanes.next;
-        let text = match self.mode {
-            Mode::Paused => format!("paused at frame {}", next.saturating_sub(1)),
-            _ => self.sampling(),
-        };
-        let (running, stopped) = (self.mode != Mode::Paused, self.stopped);
-        self.shared.update_progress(|p| {
-            p.activity = text;
-            p.running = running;
-            p.stopped = stopped;
-            if !running {
-                p.step = (0, 0);
-            }
-        });
-    }
-
-    fn restart(&mut self, spec: &RolloutSpec) {
+    pub(super) fn restart(&mut self, spec: &RolloutSpec) {
         let line = starting(&self.engine);
         self.shared.update_progress(|p| p.activity = line.into());
         let m = self.shared.settings().settings.guidance.history;
@@ -496,7 +392,7 @@ impl<'a> Session<'a> {
         self.idle_line();
         if self.engine.card.closed_form.is_some() && self.mode == Mode::Running {
             // Without networks frames come faster than they can be looked at.
-            std::thread::sleep(PACE.saturating_sub(began.elapsed()));
+            std::thread::sleep(self.shared.pace().saturating_sub(began.elapsed()));
         }
         for (lane, what) in blown {
             self.shared.event(Event::BlowUp {

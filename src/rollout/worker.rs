@@ -5,17 +5,20 @@
 
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::device::DeviceRequest;
 use crate::error::UserError;
+use crate::model::ModelCard;
 
 use super::protocol::{Archive, Command, Event, Progress, Versioned};
 use super::session::Session;
 use super::settings::{RolloutSpec, Settings};
+use super::suggested::suggest;
 
 /// Asks the window to draw again; called from the worker thread when something changed.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
@@ -36,6 +39,9 @@ pub struct WorkerOptions {
     pub disk_mib: usize,
     /// Folder for them; `None` = the system's.
     pub disk_folder: Option<PathBuf>,
+    /// Strengths and history length as the model's card suggests them, unless other settings are published before it is
+    /// loaded.
+    pub suggest: bool,
     /// Frames of a rollout to go on with (after a restart of the thread) instead of starting anew.
     pub resume: Option<Archive>,
     /// For tests of the recovery: the thread panics when it begins this frame.
@@ -46,6 +52,9 @@ pub struct WorkerOptions {
     pub frames_in_memory: Option<usize>,
 }
 
+/// Generation of the settings that a worker is started with.
+const FIRST: u64 = 1;
+
 impl Default for WorkerOptions {
     fn default() -> Self {
         Self {
@@ -54,6 +63,7 @@ impl Default for WorkerOptions {
             memory_mib: 1024,
             disk_mib: 16 * 1024,
             disk_folder: None,
+            suggest: false,
             resume: None,
             panic_at_frame: None,
             frames_in_memory: None,
@@ -70,6 +80,8 @@ pub(super) struct Shared {
     progress: Mutex<Progress>,
     quit: AtomicBool,
     pairs: AtomicBool,
+    /// Milliseconds between frames of a world with known answers, at least.
+    pace_ms: AtomicU32,
     alive: AtomicBool,
     wake: Wake,
     events: SyncSender<Event>,
@@ -86,12 +98,27 @@ impl Shared {
         lock(&self.settings).clone()
     }
 
+    /// Takes the suggestions of a model that has just been loaded.
+    pub(super) fn take_suggestions(&self, card: &ModelCard) {
+        let mut slot = lock(&self.settings);
+        if slot.generation == FIRST {
+            let mut settings = slot.settings.as_ref().clone();
+            suggest(card, &mut settings.guidance);
+            slot.settings = Arc::new(settings);
+        }
+    }
+
     /// Publishes settings of the worker's own choice: those of a branch that is taken up.
     pub(super) fn set_settings(&self, settings: Arc<Settings>) -> u64 {
         let mut slot = lock(&self.settings);
         slot.generation += 1;
         slot.settings = settings;
         slot.generation
+    }
+
+    /// Time between frames of a world with known answers, at least.
+    pub(super) fn pace(&self) -> Duration {
+        Duration::from_millis(self.pace_ms.load(Ordering::Relaxed).into())
     }
 
     /// Whether the discriminator is to be asked of pairs of truth's frames.
@@ -164,7 +191,7 @@ impl Worker {
         let (command_tx, command_rx) = sync_channel(CHANNEL);
         let shared = Arc::new(Shared {
             settings: Mutex::new(Versioned {
-                generation: 1,
+                generation: FIRST,
                 settings: Arc::new(settings),
             }),
             // The old frames stay on screen while the new thread comes up.
@@ -177,6 +204,7 @@ impl Worker {
             }),
             quit: AtomicBool::new(false),
             pairs: AtomicBool::new(false),
+            pace_ms: AtomicU32::new(80),
             alive: AtomicBool::new(true),
             wake,
             events: event_tx,
@@ -236,6 +264,14 @@ impl Worker {
     /// What the worker is doing now.
     pub fn progress(&self) -> Progress {
         lock(&self.shared.progress).clone()
+    }
+
+    /// Frames that a world with known answers makes in a second, at most: without networks they come faster than they can be
+    /// looked at.
+    pub fn set_pace(&self, frames_per_second: f32) {
+        // The thread does not listen meanwhile.
+        let millis = (1000.0 / frames_per_second.max(0.1)).clamp(1.0, 350.0);
+        self.shared.pace_ms.store(millis as u32, Ordering::Relaxed);
     }
 
     /// Whether to ask the discriminator of pairs of truth's frames, for its reliability

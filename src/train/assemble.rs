@@ -53,6 +53,8 @@ pub struct Parts<'a> {
     pub encoder_strength: (f32, f32),
     /// Suggested and usable strength of the two-tower discriminator.
     pub two_tower_strength: (f32, f32),
+    /// Suggested history length of the two-tower discriminator.
+    pub history: usize,
 }
 
 /// Calibrates and writes the folder: weights, tables and card. Returns the model.
@@ -127,6 +129,7 @@ pub fn assemble(
             weights: "tower.safetensors".into(),
             parameters: weights::count(&networks.tower),
             suggested_strength: parts.two_tower_strength.0,
+            suggested_history: parts.history,
             usable_strength: parts.two_tower_strength.1,
             season: networks.tower.knows_season(),
             anomalies: config.tower.anomalies,

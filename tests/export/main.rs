@@ -20,8 +20,8 @@ use eddyscope::data::rain::{Choices, RainFiles};
 use eddyscope::data::read_series;
 use eddyscope::export::picture::Paper;
 use eddyscope::export::{
-    Carried, FORMAT, Ffmpeg, Format, Plan, Reading, Recipe, Scene, SceneLane, Watch, hash, read,
-    sidecar,
+    Carried, FORMAT, Ffmpeg, Format, Plan, Reading, Recipe, Scene, SceneDifference, SceneLane,
+    SceneSide, Watch, hash, read, sidecar,
 };
 use eddyscope::render::{ColorMap, Look, ValueRange, View};
 use eddyscope::rollout::branch::Branch;
@@ -73,6 +73,7 @@ fn plan(format: Format, path: PathBuf, archive: &Archive, lanes: &[LaneKind]) ->
         lanes: lanes.to_vec(),
         scene: Scene {
             lanes: lanes.iter().map(lane).collect(),
+            difference: None,
             member: 0,
             size: (support::N, support::N),
             view: View::default(),
@@ -90,6 +91,7 @@ fn plan(format: Format, path: PathBuf, archive: &Archive, lanes: &[LaneKind]) ->
         recipe: recipe(archive, &RolloutSpec::default()),
         facts: Arc::new(facts()),
         archive: archive.clone(),
+        beside: None,
         extra: serde_json::json!({ "pin": [3, 4] }),
     }
 }
@@ -184,7 +186,7 @@ fn gif_is_a_film(path: &Path, archive: &Archive, lanes: &[LaneKind]) {
     }
     assert_eq!(frames, 30);
     let scene = plan(Format::Gif, PathBuf::new(), archive, lanes).scene;
-    let canvas = scene.picture(&archive.frames[0]).draw();
+    let canvas = scene.picture(&archive.frames[0], None).draw();
     assert_eq!(first.len(), canvas.pixels.len());
     let off = first
         .iter()
@@ -205,7 +207,7 @@ fn webp_is_a_film(path: &Path, archive: &Archive, lanes: &[LaneKind]) {
     let mut pixels = vec![0; decoder.output_buffer_size().unwrap()];
     for frame in &archive.frames[..3] {
         decoder.read_frame(&mut pixels).unwrap();
-        let canvas = scene.picture(frame).draw();
+        let canvas = scene.picture(frame, None).draw();
         let channels = pixels.len() / (canvas.width * canvas.height);
         let same = pixels
             .chunks_exact(channels)
@@ -356,4 +358,46 @@ fn without_ffmpeg_it_is_said_what_to_do() {
     std::fs::write(folder.path().join(name), "no program").unwrap();
     let error = Ffmpeg::find_in(&folder.path().as_os_str().to_owned()).unwrap_err();
     assert!(error.cause.contains("cannot be run"), "{error}");
+}
+
+/// The difference stands behind the lanes, cell by cell, with its own colours; a side that is not there leaves it empty.
+#[test]
+fn the_difference_is_a_picture_of_its_own() {
+    let archive = synthetic(6);
+    let lanes = [LaneKind::Truth, LaneKind::Guided];
+    let mut plan = plan(Format::Png, PathBuf::new(), &archive, &lanes);
+    let side = |kind, beside| SceneSide { beside, kind };
+    let difference = SceneDifference {
+        sides: [side(LaneKind::Guided, false), side(LaneKind::Truth, false)],
+        title: "guided − truth".into(),
+        color: [255; 3],
+        look: Look::plain(ColorMap::Gray, ValueRange::symmetric(2.0), false),
+        globe: None,
+    };
+    plan.scene.difference = Some(difference.clone());
+    let frame = archive.frames.last().unwrap();
+    let picture = plan.scene.picture(frame, None);
+    let value =
+        |kind: LaneKind, i: usize| frame.lanes[kind.index()].as_ref().unwrap().members[0][i];
+    let panel = &picture.panels[2];
+    let mut sum = 0.0;
+    for (i, v) in panel.values.iter().enumerate() {
+        let wanted = value(LaneKind::Guided, i) - value(LaneKind::Truth, i);
+        assert_eq!(*v, wanted);
+        sum += f64::from(wanted * wanted);
+    }
+    let rms = (sum / panel.values.len() as f64).sqrt();
+    assert_eq!(panel.made_by, format!("±2 · rms {rms:.2} 1/T"));
+    assert_eq!(panel.look.unwrap().range.hi, 2.0);
+
+    // Against another branch: the same frame of the same rollout has no difference; without one there is none.
+    plan.scene.difference = Some(SceneDifference {
+        sides: [side(LaneKind::Guided, false), side(LaneKind::Guided, true)],
+        ..difference
+    });
+    let same = plan.scene.picture(frame, Some(frame));
+    assert!(same.panels[2].values.iter().all(|v| *v == 0.0));
+    let none = plan.scene.picture(frame, None);
+    assert!(none.panels[2].values.iter().all(|v| v.is_nan()));
+    assert_eq!(none.panels[2].made_by, "no frame");
 }

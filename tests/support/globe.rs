@@ -132,6 +132,7 @@ pub fn write_with(folder: &Path, season: bool) -> PathBuf {
             weights: "tower.safetensors".into(),
             parameters: weights::count(&history),
             suggested_strength: 1.0,
+            suggested_history: 3,
             usable_strength: 1.5,
             network: tower,
             training: TrainingCard::default(),

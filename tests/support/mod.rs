@@ -453,6 +453,7 @@ pub fn facts() -> ModelFacts {
         shape: (N, N),
         frame_interval: INTERVAL,
         suggested_strength: [1.0, 14.0],
+        suggested_history: [3, 3],
         usable_strength: [1.5, 60.0],
         suggested_why: ["With it dynamics skill is 0.55 (truth 0.56).", ""].map(str::to_owned),
         samplers: Vec::new(),

@@ -223,6 +223,7 @@ pub fn facts() -> ModelFacts {
         shape: (grid().ny(), grid().nx),
         frame_interval: 1.0,
         suggested_strength: [1.0, 14.0],
+        suggested_history: [3, 3],
         usable_strength: [1.5, 60.0],
         suggested_why: ["With it 40 of 42 figures hold.", ""].map(str::to_owned),
         samplers: Vec::new(),

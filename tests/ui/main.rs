@@ -10,6 +10,7 @@ mod files;
 mod globe;
 mod lessons;
 mod micro;
+mod slots;
 #[path = "../support/mod.rs"]
 mod support;
 mod tree;

@@ -1,3 +1,4 @@
+use super::super::prefs::Tab;
 use super::*;
 
 #[test]
@@ -29,6 +30,8 @@ fn letters_in_order_find_a_command() {
     assert_eq!(best("exp film"), Some("Export a film…"));
     assert_eq!(best("smaller"), Some("Everything smaller"));
     assert_eq!(best("rst lay"), Some("Reset layout"));
+    assert_eq!(best("hov"), Some("Plots: Hovmöller"));
+    assert_eq!(best("lane gui"), Some("Lane on or off: guided"));
     assert_eq!(best("xyzzy"), None);
     assert!(best("").is_some());
 }
@@ -38,6 +41,8 @@ fn the_scale_moves_in_steps_and_ends() {
     let mut prefs = Prefs::default();
     prefs.scale = 2.0;
     prefs.recent.push("a".into());
+    prefs.slots.split(Tab::Time, &Tab::FLAT).unwrap();
     reset_layout(&mut prefs);
     assert_eq!((prefs.scale, prefs.recent.len()), (1.0, 1));
+    assert_eq!(prefs.slots.tabs(), [Tab::Time]);
 }

@@ -1,12 +1,15 @@
 //! A lesson being taken.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::super::playback::Playback;
 use super::super::prefs::{Learner, Prefs};
 use super::super::stage::Stage;
 use super::super::state::{BlowUp, State};
 use super::figures::{Condition, Figures};
 use super::format::{How, Lesson, Step};
+use crate::rollout::protocol::{Archive, Command};
 use crate::rollout::settings::{LaneKind, RolloutSpec, Settings};
 
 /// Where the learner is in a step.
@@ -48,14 +51,34 @@ pub struct Tour {
     /// Frames of this rollout do not count: a new one was asked for.
     old_epoch: Option<u64>,
     seen: Option<(u64, u64, u64)>,
+    /// Steps that were answered, with the prediction and the figures of the answer: there to be read again.
+    answered: BTreeMap<usize, (Option<Guess>, Figures)>,
     /// What is the learner's own, for afterwards.
-    own: Box<(Learner, Stage, usize)>,
+    own: Box<Own>,
+}
+
+/// What a lesson takes the place of.
+struct Own {
+    learner: Learner,
+    stage: Stage,
+    member: usize,
+    /// The rollout that was on screen, and whether it was going on.
+    archive: Archive,
+    playing: bool,
 }
 
 impl Tour {
     /// The step.
     pub fn now(&self) -> Option<&Step> {
         self.lesson.steps.get(self.step)
+    }
+
+    /// Remembers the answer of the step that is left.
+    fn note_answer(&mut self) {
+        if self.phase == Phase::Answer {
+            let answer = (self.guess, self.figures.clone());
+            self.answered.insert(self.step, answer);
+        }
     }
 
     /// Whether the prediction was right: a number if it is off by less than a tenth of the slider.
@@ -84,8 +107,13 @@ impl State {
         let learner = self
             .prefs
             .begin_lesson(&lesson.model, settings, RolloutSpec::default());
-        let stage = std::mem::take(&mut self.stage);
-        let member = std::mem::take(&mut self.member);
+        let own = Own {
+            learner,
+            stage: std::mem::take(&mut self.stage),
+            member: std::mem::take(&mut self.member),
+            archive: self.archive.clone(),
+            playing: self.play.playing,
+        };
         self.set_as_in(lesson, step);
         self.lessons.tour = Some(Tour {
             lesson: Arc::clone(lesson),
@@ -97,7 +125,8 @@ impl State {
             from: 0,
             old_epoch: None,
             seen: None,
-            own: Box::new((learner, stage, member)),
+            answered: BTreeMap::new(),
+            own: Box::new(own),
         });
         // The lesson's settings hold, not the model's suggestion.
         self.restored = true;
@@ -120,10 +149,11 @@ impl State {
 
     /// The step from its beginning, with a new rollout and the settings that it begins with.
     pub fn lesson_again(&mut self) {
-        let Some(tour) = &self.lessons.tour else {
+        let Some(tour) = &mut self.lessons.tour else {
             return;
         };
         let (lesson, step) = (Arc::clone(&tour.lesson), tour.step);
+        tour.answered.remove(&step);
         self.set_as_in(&lesson, step);
         self.publish();
         self.restart();
@@ -140,11 +170,25 @@ impl State {
         LaneKind::ALL.into_iter().find_map(stopped)
     }
 
-    /// Leaves the lesson: its model and settings make way for the learner's own, and a rollout of those begins.
+    /// Leaves the lesson: its model and settings make way for the learner's own, and the rollout that was on screen before is
+    /// there again.
     pub fn leave_lesson(&mut self) {
         let model = self.prefs.model_name().to_owned();
-        if self.end_lesson() {
-            self.begin_again(&model);
+        let own = self.lessons.tour.as_mut().map(|t| {
+            let archive = std::mem::take(&mut t.own.archive);
+            (archive, t.own.playing)
+        });
+        if !self.end_lesson() {
+            return;
+        }
+        match own {
+            Some((archive, playing)) if !archive.frames.is_empty() => {
+                self.forget_model();
+                self.launch_with(Some(archive), playing.then_some(Command::Run));
+                self.play = Playback::default();
+                self.play.playing = playing;
+            }
+            _ => self.begin_again(&model),
         }
     }
 
@@ -153,9 +197,9 @@ impl State {
         let Some(tour) = self.lessons.tour.take() else {
             return false;
         };
-        let (learner, stage, member) = *tour.own;
-        self.prefs.end_lesson(learner);
-        (self.stage, self.member) = (stage, member);
+        let own = *tour.own;
+        self.prefs.end_lesson(own.learner);
+        (self.stage, self.member) = (own.stage, own.member);
         self.restored = true;
         self.undo.start_from_here();
         true
@@ -176,7 +220,7 @@ impl State {
     pub fn prefs_to_keep(&self) -> Prefs {
         let mut prefs = self.prefs.clone();
         if let Some(tour) = &self.lessons.tour {
-            prefs.end_lesson(tour.own.0.clone());
+            prefs.end_lesson(tour.own.learner.clone());
         }
         prefs
     }
@@ -186,6 +230,7 @@ impl State {
         let Some(tour) = &mut self.lessons.tour else {
             return;
         };
+        tour.note_answer();
         let name = tour.lesson.name.clone();
         let last = tour.step + 1 == tour.lesson.steps.len();
         let taken = self.prefs.lessons.entry(name).or_default();
@@ -208,6 +253,7 @@ impl State {
         if let Some(tour) = &mut self.lessons.tour
             && tour.step > 0
         {
+            tour.note_answer();
             tour.step -= 1;
             let name = tour.lesson.name.clone();
             self.prefs.lessons.entry(name).or_default().step = tour.step;
@@ -236,6 +282,10 @@ impl State {
             (None, false) => Phase::Act,
             (None, true) => Phase::Answer,
         };
+        if let Some((guess, figures)) = tour.answered.get(&tour.step) {
+            (tour.guess, tour.figures) = (*guess, figures.clone());
+            tour.phase = Phase::Answer;
+        }
         let restart = step
             .set
             .apply(&mut self.prefs.settings, &mut self.prefs.spec);

@@ -221,6 +221,12 @@ fn lanes(ui: &mut Ui, state: &mut State) {
     let about = |kind| match kind {
         LaneKind::Truth if globe => "recorded days, from the same start",
         LaneKind::Truth if known => "draws from the known law, from the same start",
+        LaneKind::Video if known => {
+            "the exact law of the next frame: what a D that is right comes to"
+        }
+        LaneKind::GuidedVideo if known => {
+            "the same with D's gradient on top: the past counts twice"
+        }
         LaneKind::Forecaster if known => "draws from the law that D believes in, no diffusion",
         LaneKind::Truth => "the solver, from the same start",
         LaneKind::Unconditional => "the image model alone, λ = 0",
@@ -229,10 +235,10 @@ fn lanes(ui: &mut Ui, state: &mut State) {
         LaneKind::Video => "a diffusion model that sees the last frames itself: the baseline",
         LaneKind::GuidedVideo => "the video model with the discriminator's gradient on top",
     };
-    let before = state.prefs.settings.lanes;
+    let mut lanes = state.prefs.settings.lanes;
     let video = state.facts.as_ref().is_none_or(|f| f.video);
     for kind in LaneKind::ALL {
-        let on = &mut state.prefs.settings.lanes[kind.index()];
+        let on = &mut lanes[kind.index()];
         let color = palette(ui).lane(kind);
         ui.spacing_mut().item_spacing.y = 0.0;
         let there = video || !kind.is_video();
@@ -246,17 +252,11 @@ fn lanes(ui: &mut Ui, state: &mut State) {
             ui.add_space(16.0);
             note(ui, about(kind));
         });
-        if kind == LaneKind::GuidedVideo && state.prefs.settings.lanes[kind.index()] {
+        if kind == LaneKind::GuidedVideo && lanes[kind.index()] {
             video_strength(ui, state);
         }
         ui.add_space(1.5 * GRID);
     }
-    // The last lane cannot be switched off: an empty window explains nothing.
-    if !state.prefs.settings.lanes.contains(&true) {
-        state.prefs.settings.lanes = before;
-    }
-    if state.prefs.settings.lanes != before {
-        state.publish();
-    }
+    state.set_lanes(lanes);
     compare::controls(ui, state);
 }

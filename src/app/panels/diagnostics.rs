@@ -6,26 +6,28 @@ use super::super::plots;
 use super::super::plots::discriminator::View;
 use super::super::prefs::Tab;
 use super::super::state::State;
-use super::super::theme::{self, GRID, palette};
+use super::super::theme::{self, palette};
+use super::slots::{self, Ask};
 
 /// Height of a row of tabs, points.
 const ROW: f32 = 26.0;
 /// Distance between tabs, points.
 const GAP: f32 = 20.0;
 
-/// Tabs and the chosen one.
+/// The slots with their tabs.
 pub fn show(ui: &mut Ui, state: &mut State) {
-    let mut tab = state.tab();
-    if tabs(ui, state.tabs(), &mut tab) {
-        state.prefs.tab = tab;
-    }
-    ui.add_space(2.0 * GRID);
-    plots::signs::show(ui, state);
     // Asked only while somebody looks: it costs two rows of the networks a frame.
     let reliability = state.plots.discriminator == View::Reliability;
-    state
-        .source
-        .watch_pairs(tab == Tab::Discriminator && reliability);
+    let looked_at = state.prefs.slots.tabs().contains(&Tab::Discriminator);
+    state.source.watch_pairs(looked_at && reliability);
+    slots::show(ui, state);
+}
+
+/// What a tab shows; the first slot also says what goes wrong.
+pub fn plot(ui: &mut Ui, state: &mut State, tab: Tab, first: bool) {
+    if first {
+        plots::signs::show(ui, state);
+    }
     match tab {
         Tab::Time if state.globe().is_some() => plots::rain_time::show(ui, state),
         Tab::Probe if state.globe().is_some() => plots::rain_probe::show(ui, state),
@@ -40,9 +42,20 @@ pub fn show(ui: &mut Ui, state: &mut State) {
     }
 }
 
-/// Returns whether another tab was chosen. As many rows as the width asks for.
-fn tabs(ui: &mut Ui, all: &[(Tab, &str)], tab: &mut Tab) -> bool {
-    let before = *tab;
+/// What the head of a slot has beside its tabs.
+#[derive(Debug, Clone, Copy)]
+pub struct Head {
+    /// There are several slots.
+    pub many: bool,
+    /// There is no room for another one.
+    pub full: bool,
+    /// A plot asked for by name comes here.
+    pub used: bool,
+}
+
+/// Tabs of a slot, and its buttons: what is asked for, and whether the slot is being dragged. As many rows as the width
+/// asks for.
+pub fn head(ui: &mut Ui, all: &[(Tab, &str)], tab: Tab, head: Head) -> (Option<Ask>, bool) {
     let p = palette(ui);
     let width = ui.available_width();
     let galleys: Vec<_> = all
@@ -61,11 +74,16 @@ fn tabs(ui: &mut Ui, all: &[(Tab, &str)], tab: &mut Tab) -> bool {
         places.push((x, row));
         x += galley.size().x + GAP;
     }
+    let buttons = 2.0 * f32::from(head.many) + f32::from(!head.full);
+    if x + buttons * slots::BUTTON > width {
+        row += 1;
+    }
     let height = ROW * (row + 1) as f32 + 4.0;
     let (rect, _) = ui.allocate_exact_size(vec2(width, height), Sense::hover());
+    let mut ask = None;
     for ((galley, (x, row)), (this, name)) in galleys.iter().zip(places).zip(all) {
         let (this, name) = (*this, *name);
-        let chosen = *tab == this;
+        let chosen = tab == this;
         let corner = pos2(rect.left() + x, rect.top() + 2.0 + ROW * row as f32);
         let area = Rect::from_min_size(corner, vec2(galley.size().x, ROW));
         let response = ui.interact(
@@ -75,7 +93,7 @@ fn tabs(ui: &mut Ui, all: &[(Tab, &str)], tab: &mut Tab) -> bool {
         );
         response.widget_info(|| WidgetInfo::selected(Role::Tab, true, chosen, name));
         if response.clicked() {
-            *tab = this;
+            ask = Some(Ask::Choose(this));
         }
         let color = if chosen || response.hovered() {
             p.text
@@ -95,8 +113,13 @@ fn tabs(ui: &mut Ui, all: &[(Tab, &str)], tab: &mut Tab) -> bool {
                 pos2(area.left(), area.bottom() - 3.0),
                 pos2(area.right(), area.bottom() - 1.0),
             );
+            let line_color = if head.many && !head.used {
+                p.weak
+            } else {
+                p.accent
+            };
             ui.painter()
-                .rect_filled(line, CornerRadius::same(1), p.accent);
+                .rect_filled(line, CornerRadius::same(1), line_color);
         }
         if response.has_focus() {
             ui.painter().rect_stroke(
@@ -107,7 +130,12 @@ fn tabs(ui: &mut Ui, all: &[(Tab, &str)], tab: &mut Tab) -> bool {
             );
         }
     }
-    *tab != before
+    let row = Rect::from_min_max(
+        pos2(rect.left(), rect.bottom() - 2.0 - ROW),
+        pos2(rect.right(), rect.bottom() - 4.0),
+    );
+    let (asked, dragged) = slots::buttons(ui, row, head.many, head.full);
+    (asked.or(ask), dragged)
 }
 
 fn about(tab: Tab) -> &'static str {

@@ -9,7 +9,7 @@ use crate::export::Format;
 use super::super::files::Purpose;
 use super::super::state::State;
 use super::super::theme::{GRID, palette};
-use super::super::widgets::{note, row, segmented};
+use super::super::widgets::{self, note, row, segmented};
 
 const WIDTH: f32 = 488.0;
 
@@ -20,7 +20,7 @@ pub fn window(ctx: &egui::Context, state: &mut State) {
     }
     let mut open = true;
     let mut close = false;
-    egui::Window::new("Export")
+    let shown = egui::Window::new("Export")
         .open(&mut open)
         .collapsible(false)
         .resizable(false)
@@ -36,6 +36,7 @@ pub fn window(ctx: &egui::Context, state: &mut State) {
                 close = place(ui, state);
             }
         });
+    widgets::modal(ctx, shown.as_ref());
     if !open || close {
         state.files.save_open = false;
     }
@@ -139,6 +140,10 @@ fn lanes(ui: &mut Ui, state: &mut State) {
             let name = RichText::new(kind.label()).color(p.lane(*kind));
             ui.add(Checkbox::new(on, name));
         }
+        let format = state.files.choice.format;
+        if state.tree.difference.on && (format == Format::Png || format.is_film()) {
+            ui.checkbox(&mut state.files.choice.difference, "Difference");
+        }
     });
     // A file without lanes holds nothing.
     let chosen = &mut state.files.choice.lanes;
@@ -152,6 +157,7 @@ fn lanes(ui: &mut Ui, state: &mut State) {
 /// Name and buttons. Returns whether the window is to be closed.
 fn place(ui: &mut Ui, state: &mut State) -> bool {
     let mut close = false;
+    state.refresh_name();
     let label = ui.label("File");
     let edit = egui::TextEdit::singleline(&mut state.files.picture_path)
         .desired_width(f32::INFINITY)

@@ -3,6 +3,7 @@
 use egui::{DragValue, Slider, Ui, WidgetInfo};
 
 use crate::closed_form::{Belief, ClosedForm, GaussianProcess, TravellingWave, Way};
+use crate::rollout::settings::LaneKind;
 
 use super::super::state::State;
 use super::super::theme::GRID;
@@ -273,6 +274,17 @@ pub fn belief(ui: &mut Ui, state: &mut State) {
                 number(speed.into(), 1)
             ),
         );
+    }
+    let beside = state.prefs.settings.lanes[LaneKind::Video.index()];
+    if mistaken && before.is_some() && !beside {
+        let show = ui.button("Show the right one beside").on_hover_text(
+            "Switches on the lane of the exact law of the next frame, from the same noise",
+        );
+        if show.clicked() {
+            let mut lanes = state.prefs.settings.lanes;
+            lanes[LaneKind::Video.index()] = true;
+            state.set_lanes(lanes);
+        }
     }
     if belief != before {
         state.prefs.settings.guidance.belief = belief;

@@ -19,6 +19,7 @@ pub mod rain_dialog;
 pub mod rain_options;
 pub mod restore_dialog;
 mod season;
+pub mod slots;
 pub mod status;
 pub mod strength;
 pub mod timeline;

@@ -10,6 +10,7 @@ use crate::model::{CARD_FILE, Model};
 use super::super::files::Purpose;
 use super::super::state::State;
 use super::super::theme::GRID;
+use super::super::widgets;
 use super::super::words;
 
 /// The list in the top bar.
@@ -84,7 +85,7 @@ pub fn window(ctx: &egui::Context, state: &mut State) {
     let mut open = true;
     let mut go = false;
     let mut cancel = false;
-    egui::Window::new("Open a model folder")
+    let shown = egui::Window::new("Open a model folder")
         .open(&mut open)
         .collapsible(false)
         .resizable(false)
@@ -115,6 +116,7 @@ pub fn window(ctx: &egui::Context, state: &mut State) {
                 });
             });
         });
+    widgets::modal(ctx, shown.as_ref());
     if go {
         let path = state.files.model_path.trim().to_owned();
         state.open_folder(Path::new(&path));

@@ -4,6 +4,7 @@ use egui::{Align, Button, ComboBox, Layout, RichText, ScrollArea};
 
 use super::super::state::State;
 use super::super::theme::{GRID, palette};
+use super::super::widgets;
 
 /// The window, while files wait.
 pub fn window(ctx: &egui::Context, state: &mut State) {
@@ -14,7 +15,7 @@ pub fn window(ctx: &egui::Context, state: &mut State) {
     let mut open = true;
     let (mut go, mut cancel) = (false, false);
     let mut answer = None;
-    egui::Window::new("Start from recorded days")
+    let shown = egui::Window::new("Start from recorded days")
         .open(&mut open)
         .collapsible(false)
         .resizable(false)
@@ -79,6 +80,7 @@ pub fn window(ctx: &egui::Context, state: &mut State) {
               });
             });
         });
+    widgets::modal(ctx, shown.as_ref());
     if let Some((topic, chosen)) = answer {
         state.rain.answer(ctx, topic, &chosen);
     }

@@ -9,6 +9,7 @@ use super::super::files::Purpose;
 use super::super::opening::{Found, What, can_start};
 use super::super::state::State;
 use super::super::theme::{GRID, palette};
+use super::super::widgets;
 
 /// The window of what was found.
 pub fn window(ctx: &egui::Context, state: &mut State) {
@@ -17,13 +18,18 @@ pub fn window(ctx: &egui::Context, state: &mut State) {
     };
     let mut open = true;
     let (mut go, mut start, mut cancel) = (false, false, false);
-    egui::Window::new("Restore the run")
+    let shown = egui::Window::new("Restore the run")
         .open(&mut open)
         .collapsible(false)
         .resizable(false)
         .anchor(egui::Align2::CENTER_CENTER, [0.0, -40.0])
         .show(ctx, |ui| {
             ui.set_width(440.0);
+            if state.recovered.as_ref() == Some(&found.path) {
+                let text = "The program did not end as it should last time. This copy of the rollout was kept:";
+                ui.add(egui::Label::new(text).wrap());
+                ui.add_space(GRID);
+            }
             facts(ui, found);
             for text in &found.notes {
                 ui.add_space(GRID);
@@ -53,6 +59,7 @@ pub fn window(ctx: &egui::Context, state: &mut State) {
                 });
             });
         });
+    widgets::modal(ctx, shown.as_ref());
     if go {
         state.restore(ctx.theme() == egui::Theme::Dark);
     } else if start {
@@ -128,7 +135,7 @@ pub fn ask(ctx: &egui::Context, state: &mut State) {
     }
     let mut open = true;
     let (mut go, mut cancel) = (false, false);
-    egui::Window::new("Open")
+    let shown = egui::Window::new("Open")
         .open(&mut open)
         .collapsible(false)
         .resizable(false)
@@ -170,6 +177,7 @@ pub fn ask(ctx: &egui::Context, state: &mut State) {
                 });
             });
         });
+    widgets::modal(ctx, shown.as_ref());
     if go {
         let path = PathBuf::from(state.files.open_path.trim());
         state.open_files(ctx, vec![path]);

@@ -5,6 +5,8 @@ use egui::{
     WidgetInfo, pos2, vec2,
 };
 
+use crate::rollout::settings::DiscriminatorKind;
+
 use super::super::state::State;
 use super::super::theme::{self, palette};
 
@@ -166,4 +168,33 @@ fn slider(ui: &mut Ui, value: f32, limit: f32, (suggested, usable): (f32, f32)) 
         }
     }
     chosen.filter(|c| *c != value)
+}
+
+impl State {
+    /// Suggested and usable strength of the discriminator in use.
+    pub fn strength_marks(&self) -> (f32, f32) {
+        let kind = self.prefs.settings.guidance.discriminator;
+        self.facts.as_ref().map_or((1.0, f32::INFINITY), |f| {
+            (
+                f.suggested_strength[kind as usize],
+                f.usable_strength[kind as usize],
+            )
+        })
+    }
+
+    /// End of the strength slider.
+    pub fn strength_limit(&self) -> f32 {
+        match self.prefs.settings.guidance.discriminator {
+            DiscriminatorKind::TwoTower => 2.0,
+            DiscriminatorKind::Encoder => 100.0,
+        }
+    }
+
+    /// Sets the strength, within the slider's range for steps, as typed otherwise.
+    pub fn set_strength(&mut self, value: f32) {
+        if value.is_finite() && value != self.prefs.settings.guidance.strength {
+            self.prefs.settings.guidance.strength = value.clamp(0.0, 1000.0);
+            self.publish();
+        }
+    }
 }

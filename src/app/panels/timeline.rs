@@ -159,7 +159,7 @@ fn speed(ui: &mut Ui, state: &mut State) {
         })
         .response;
     response
-        .on_hover_text("Playback speed of kept frames; new frames come as fast as they are made");
+        .on_hover_text("Speed at which kept frames are played, and worlds with known answers go on; a model's new frames come as fast as they are made");
 }
 
 fn scrub(ui: &mut Ui, state: &mut State, rect: Rect, last: usize) {

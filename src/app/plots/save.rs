@@ -19,6 +19,7 @@ use crate::rollout::settings::LaneKind;
 use super::super::files::Purpose;
 use super::super::state::State;
 use super::super::theme::{GRID, palette};
+use super::super::widgets;
 use super::super::words;
 use super::axes::{marks, nice_step, plain, power_of_ten};
 use super::chart::XText;
@@ -161,7 +162,7 @@ pub fn window(ctx: &egui::Context, state: &mut State) {
         Form::Table => "Save the plot as CSV",
         Form::Picture => "Save the plot as a picture",
     };
-    egui::Window::new(title)
+    let shown = egui::Window::new(title)
         .open(&mut open)
         .collapsible(false)
         .resizable(false)
@@ -203,6 +204,7 @@ pub fn window(ctx: &egui::Context, state: &mut State) {
                 });
             });
         });
+    widgets::modal(ctx, shown.as_ref());
     if !open {
         state.plots.save.close();
     }

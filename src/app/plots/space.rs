@@ -78,7 +78,7 @@ fn means(ui: &mut Ui, state: &State) {
     Chart {
         id: "zonal mean",
         title: "Zonal mean by latitude [mm/day]",
-        about: "Mean over longitude and over the rollout so far. Truth is the recording's same days; \
+        about: "Mean over longitude and over the days since the settings of a lane changed last. Truth is the recording's same days; \
                 the dashed line is truth's mean of all years and seasons.",
         x_name: "latitude",
         height: (ui.available_height() - 330.0).clamp(140.0, 280.0),

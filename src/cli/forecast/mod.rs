@@ -61,11 +61,11 @@ pub struct ForecastArgs {
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=365))]
     pub leads: u32,
     /// Guidance strength lambda [default: the model's suggestion]
-    #[arg(long, value_name = "LAMBDA")]
+    #[arg(long, value_name = "LAMBDA", allow_negative_numbers = true)]
     pub guidance: Option<f32>,
-    /// History length m: days before the last one that the discriminator sees
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(0..=3))]
-    pub history: u8,
+    /// History length m: days before the last one that the discriminator sees [default: the model's suggestion]
+    #[arg(long, value_parser = clap::value_parser!(u8).range(0..=3))]
+    pub history: Option<u8>,
     /// Tell the discriminator the day of the year
     #[arg(long)]
     pub season: bool,
@@ -193,7 +193,7 @@ fn settings(args: &ForecastArgs, model: &Model) -> Result<Settings> {
     let mut settings = suggested(card, args.discriminator);
     let guidance = &mut settings.guidance;
     guidance.strength = args.guidance.unwrap_or(guidance.strength);
-    guidance.history = usize::from(args.history);
+    guidance.history = args.history.map_or(guidance.history, usize::from);
     guidance.season = args.season;
     settings.sampler.steps = args.steps;
     settings.validate()?;

@@ -84,7 +84,7 @@ pub struct RolloutArgs {
     #[arg(long, value_enum)]
     pub lane: Option<Lane>,
     /// Guidance strength lambda; 0 = unconditional [default: the model's suggestion]
-    #[arg(long, value_name = "LAMBDA")]
+    #[arg(long, value_name = "LAMBDA", allow_negative_numbers = true)]
     pub guidance: Option<f32>,
     /// Guidance strength of the lane guided-video [default: the model's suggestion]
     #[arg(long, value_name = "LAMBDA")]
