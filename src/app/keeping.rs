@@ -301,14 +301,16 @@ pub fn window(ctx: &egui::Context, state: &mut State) {
             let about = "A session file keeps all of it, to go on with.";
             ui.label(RichText::new(about).small().weak());
             ui.add_space(2.0 * GRID);
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                let button = ui.button("Save the session…");
-                save = button.clicked();
-                if ui.memory(|m| m.focused().is_none()) {
-                    button.request_focus();
-                }
-                quit = ui.button("Close without saving").clicked();
-                cancel = ui.button("Cancel").clicked();
+            ui.horizontal(|ui| {
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                    let button = ui.button("Save the session…");
+                    save = button.clicked();
+                    if ui.memory(|m| m.focused().is_none()) {
+                        button.request_focus();
+                    }
+                    quit = ui.button("Close without saving").clicked();
+                    cancel = ui.button("Cancel").clicked();
+                });
             });
         });
     widgets::modal(ctx, shown.as_ref());

@@ -5,6 +5,7 @@ mod solver;
 mod worker;
 
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
@@ -16,10 +17,13 @@ use crate::field::Grid;
 use crate::model::{DEFAULT_MODEL, Model};
 use crate::nn;
 use crate::random::{NoiseKey, Stream};
+use crate::render::globe::{self, Rows};
+use crate::render::{ColorMap, GlobeView, Look, ValueRange, View, cpu};
 use crate::rollout::engine::{Engine, HISTORY};
 use crate::rollout::lanes::Lanes;
 use crate::rollout::sampled::FrameInProgress;
-use crate::rollout::settings::{DiscriminatorKind, LaneKind, RolloutSpec, Settings};
+use crate::rollout::settings::{DiscriminatorKind, LaneKind, RolloutSpec};
+use crate::rollout::suggested::suggested;
 use crate::sim::{Params, Solver};
 use crate::train::timing::TimedTraining;
 
@@ -135,19 +139,29 @@ pub fn run(args: &BenchArgs) -> Result<u8> {
         let c = d.condition(&history, Context::history(HISTORY - 1));
         all.push(time("encoder, gradient", repeats, || judge(c.as_ref())));
     }
-    let settings = Settings::default();
+    let settings = suggested(&model.card, DiscriminatorKind::TwoTower);
     let spec = RolloutSpec::default();
     let lanes = Lanes::start(&mut engine, &spec, HISTORY - 1)?;
-    for (name, kinds) in [
-        ("guided frame, default setting", &[LaneKind::Guided][..]),
+    for (name, kinds, watch) in [
+        (
+            "frame without a discriminator",
+            &[LaneKind::Unconditional][..],
+            false,
+        ),
+        (
+            "guided frame, default setting",
+            &[LaneKind::Guided][..],
+            true,
+        ),
         (
             "unconditional + guided frame, as in the window",
             &[LaneKind::Unconditional, LaneKind::Guided][..],
+            true,
         ),
     ] {
         let mut failed = None;
         all.push(time(name, repeats, || {
-            let Some(mut f) = FrameInProgress::begin(&engine, &lanes, kinds, &settings, true)
+            let Some(mut f) = FrameInProgress::begin(&engine, &lanes, kinds, &settings, watch)
             else {
                 return;
             };
@@ -163,6 +177,7 @@ pub fn run(args: &BenchArgs) -> Result<u8> {
             return Err(e);
         }
     }
+    all.extend(pictures(&engine, lanes.last(LaneKind::Truth), repeats));
     all.extend(worker::waits(args, repeats)?);
     if model.card.data.globe.is_none() {
         let network = &model.card.denoiser.network;
@@ -189,6 +204,40 @@ pub fn run(args: &BenchArgs) -> Result<u8> {
     }
     print(args, &engine, &all);
     Ok(0)
+}
+
+/// A lane as a picture for a file, on the CPU; the window's are drawn by a shader (`--smoke` measures them).
+fn pictures(engine: &Engine, frame: Option<&Vec<Arc<[f32]>>>, repeats: usize) -> Vec<Timing> {
+    let Some(values) = frame.and_then(|members| members.first()) else {
+        return Vec::new();
+    };
+    let [ny, nx] = engine.shape();
+    let mut out = Vec::new();
+    match &engine.climate {
+        Some(climate) => {
+            let view = GlobeView::default();
+            let rows = Rows::of(&climate.globe, view.projection);
+            let look = Look::plain(ColorMap::Navia, ValueRange { lo: 0.1, hi: 100.0 }, false);
+            let size = (960, (960.0 / view.projection.aspect()).round() as usize);
+            out.push(time("picture of a lane, 960 wide", repeats, || {
+                black_box(globe::rasterise(values, &rows, &view, &look, size));
+            }));
+        }
+        None => {
+            let range = ValueRange::for_std(engine.card.truth.std);
+            for (name, smooth) in [
+                ("picture of a lane, 512 x 512", false),
+                ("the same, smooth", true),
+            ] {
+                let look = Look::plain(ColorMap::Vik, range, smooth);
+                out.push(time(name, repeats, || {
+                    let view = View::default();
+                    black_box(cpu::rasterise(values, (nx, ny), &view, &look, (512, 512)));
+                }));
+            }
+        }
+    }
+    out
 }
 
 fn time(name: &'static str, repeats: usize, mut work: impl FnMut()) -> Timing {

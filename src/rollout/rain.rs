@@ -338,13 +338,11 @@ mod tests {
         };
         let same = |a: &LaneDiagnostics, b: &LaneDiagnostics| {
             assert_eq!(a.frames, b.frames);
-            let close = |x: f64, y: f64| (x - y).abs() < 1e-9 * y.abs().max(1e-3);
-            assert!(
-                a.acf
-                    .iter()
-                    .zip(&b.acf)
-                    .all(|(x, y)| close(*x, *y) || x.is_nan() && y.is_nan())
-            );
+            // Days that are dropped again leave rounding behind.
+            let close = |x: f64, y: f64| (x - y).abs() < 1e-6 || x.is_nan() && y.is_nan();
+            for (lag, (x, y)) in a.acf.iter().zip(&b.acf).enumerate() {
+                assert!(close(*x, *y), "lag {lag}: {x} {y}");
+            }
             assert!(close(a.std_ratio, b.std_ratio));
             let (a, b) = (a.rain.as_ref().unwrap(), b.rain.as_ref().unwrap());
             assert!(close(a.global_mean, b.global_mean) && close(a.wet_fraction, b.wet_fraction));

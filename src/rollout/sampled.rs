@@ -231,17 +231,23 @@ impl FrameInProgress {
     /// The finished frames, physical units, and how the discriminator saw them.
     pub fn finish(self, engine: &Engine) -> Vec<SampledLane> {
         let cells = engine.cells();
-        let values = to_vec(self.sampler.state().clone());
-        let logits: Vec<Option<Vec<f32>>> = self
-            .evaluations
-            .iter()
-            .map(|t| t.logit.clone().map(to_vec))
-            .collect();
-        let ratios: Vec<Vec<f32>> = self
-            .evaluations
-            .iter()
-            .map(|t| to_vec(t.ratio.clone()))
-            .collect();
+        let rows = self.rows.len();
+        // Read in one go: each read waits for the device.
+        let mut parts = vec![self.sampler.state().clone().reshape([rows * cells])];
+        for trace in &self.evaluations {
+            parts.push(trace.ratio.clone());
+            parts.extend(trace.logit.clone());
+        }
+        let all = to_vec(Tensor::cat(parts, 0));
+        let (values, figures) = all.split_at(rows * cells);
+        let mut figures = figures.chunks_exact(rows);
+        let mut ratios = Vec::with_capacity(self.evaluations.len());
+        let mut logits = Vec::with_capacity(self.evaluations.len());
+        for trace in &self.evaluations {
+            ratios.push(figures.next().unwrap_or_default());
+            let there = trace.logit.is_some();
+            logits.push(there.then(|| figures.next().unwrap_or_default()));
+        }
         let mut out: Vec<SampledLane> = Vec::new();
         for (row, (kind, _)) in self.rows.iter().enumerate() {
             let normalised = &values[row * cells..(row + 1) * cells];
@@ -255,9 +261,12 @@ impl FrameInProgress {
                         sigma: self.evaluations.iter().map(|t| t.sigma as f32).collect(),
                         logit: logits
                             .iter()
-                            .map(|l| l.as_ref().map_or(f32::NAN, |l| l[row]))
+                            .map(|l| l.and_then(|l| l.get(row)).copied().unwrap_or(f32::NAN))
                             .collect(),
-                        guidance_ratio: ratios.iter().map(|r| r[row]).collect(),
+                        guidance_ratio: ratios
+                            .iter()
+                            .map(|r| r.get(row).copied().unwrap_or(f32::NAN))
+                            .collect(),
                     },
                 }),
             }

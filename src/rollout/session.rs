@@ -43,7 +43,7 @@ pub(super) struct Session<'a> {
     pub(super) mode: Mode,
     pub(super) current: Option<Current>,
     pub(super) stopped: [bool; LANES],
-    frame_seconds: Option<f64>,
+    pub(super) frame_seconds: Option<f64>,
     checked_generation: u64,
     /// The recipe that is followed, if one is.
     pub(super) replay: Option<Replay>,

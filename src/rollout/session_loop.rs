@@ -90,6 +90,10 @@ impl Session<'_> {
             Some(replay) if next <= replay.until => {
                 format!("repeating frame {next} of {}", replay.until)
             }
+            // Kernels are compiled and tuned as they are met; what was tuned is kept on disk.
+            _ if self.engine.compute.is_gpu && self.frame_seconds.is_none() => {
+                format!("preparing the GPU with frame {next} (slow only the first time)")
+            }
             _ => format!("sampling frame {next}"),
         }
     }
