@@ -76,6 +76,10 @@ impl Keeper {
         let mut own = None;
         let mut left = None;
         for n in 0..SLOTS {
+            let path = folder.join(format!("kept-{n}.eddyscope"));
+            if own.is_some() && (left.is_some() || !path.is_file()) {
+                continue;
+            }
             let lock = File::options()
                 .create(true)
                 .truncate(false)
@@ -84,7 +88,6 @@ impl Keeper {
             let Some(lock) = lock.ok().filter(|l| l.try_lock().is_ok()) else {
                 continue;
             };
-            let path = folder.join(format!("kept-{n}.eddyscope"));
             if left.is_none() && path.is_file() {
                 let recovered = folder.join("recovered.eddyscope");
                 match fs::rename(&path, &recovered) {
@@ -94,9 +97,6 @@ impl Keeper {
             }
             if own.is_none() && !path.is_file() {
                 own = Some((lock, path));
-            }
-            if own.is_some() && left.is_some() {
-                break;
             }
         }
         let (lock, path) = own.unzip();

@@ -20,7 +20,7 @@ use super::plots;
 use super::prefs;
 use super::presenter;
 use super::smoke::Smoke;
-use super::stage;
+use super::stage::{self, Stage};
 use super::state::State;
 use super::theme::{self, GRID};
 
@@ -164,18 +164,30 @@ fn panels(ui: &mut Ui, state: &mut State) {
         .show_separator_line(false)
         .frame(frame(16, 0))
         .show(ui, |ui| controls::show(ui, state));
+    // In a narrow window these stages need the room, and have plots of their own.
+    let narrow = ctx.content_rect().width() < NARROW;
+    if !(narrow && matches!(state.stage, Stage::Edit | Stage::Microscope)) {
+        diagnostics(ui, state, frame(16, 0));
+    }
+    lessons::panel::strip(ui, state);
+    egui::CentralPanel::no_frame().show(ui, |ui| stage::show(ui, state));
+    lessons::panel::ring(&ctx, state);
+}
+
+/// Width below which the stages of one frame take the place of the diagnostics, points.
+const NARROW: f32 = 1180.0;
+
+fn diagnostics(ui: &mut Ui, state: &mut State, frame: Frame) {
+    let widest = slots::widest(ui.ctx());
     Panel::right("diagnostics")
         .default_size(320.0)
-        .size_range(300.0..=slots::widest(&ctx))
+        .size_range(300.0..=widest)
         .show_separator_line(false)
-        .frame(frame(16, 0))
+        .frame(frame)
         .show(ui, |ui| {
             state.marks.set("diagnostics", ui.max_rect());
             stage::side(ui, state);
         });
-    lessons::panel::strip(ui, state);
-    egui::CentralPanel::no_frame().show(ui, |ui| stage::show(ui, state));
-    lessons::panel::ring(&ctx, state);
 }
 
 /// What lies over the panels, and over the lanes of presenter mode; notices above the lowest `below` points.

@@ -89,7 +89,7 @@ pub struct RolloutArgs {
     /// Guidance strength of the lane guided-video [default: the model's suggestion]
     #[arg(long, value_name = "LAMBDA")]
     pub video_guidance: Option<f32>,
-    /// History length m: frames before the last one that the discriminator sees [default: 3]
+    /// History length m: frames before the last one that the discriminator sees [default: the model's suggestion]
     #[arg(long, value_parser = clap::value_parser!(u8).range(0..=3))]
     pub history: Option<u8>,
     /// Noise levels of the sampler [default: 10]
