@@ -1,8 +1,8 @@
 //! The tree of branches below the rail of the timeline: one row a branch, with the frame at which it left its parent.
 
 use egui::{
-    Align2, Button, CornerRadius, Id, Key, Painter, Rect, Role, ScrollArea, Sense, Stroke, Ui,
-    UiBuilder, WidgetInfo, pos2, vec2,
+    Align2, Button, CornerRadius, Id, Key, Modifiers, Painter, Rect, Role, ScrollArea, Sense,
+    Stroke, Ui, UiBuilder, WidgetInfo, pos2, vec2,
 };
 
 use crate::rollout::branch::{Branch, BranchId};
@@ -217,6 +217,9 @@ fn one(ui: &mut Ui, state: &mut State, branch: &Branch, row: Rect, axis: Axis) {
         }
     }
     menu(&response, state, branch, frames);
+    if response.has_focus() {
+        by_key(ui, state, branch);
+    }
     let parent = branch.parent.map(|parent| {
         let left = format!(
             "left {} at frame {}",
@@ -226,7 +229,7 @@ fn one(ui: &mut Ui, state: &mut State, branch: &Branch, row: Rect, axis: Axis) {
         format!("{left}, {}\n", state.branch_words(id))
     });
     let tip = format!(
-        "{}\n{}{frames} frames of its own\nClick to {}, right-click for more",
+        "{}\n{}{frames} frames of its own\nClick to {}, right-click for more; by keyboard Enter, C compares, R renames, Del deletes",
         branch.name,
         parent.unwrap_or_default(),
         if active {
@@ -236,6 +239,23 @@ fn one(ui: &mut Ui, state: &mut State, branch: &Branch, row: Rect, axis: Axis) {
         },
     );
     response.on_hover_text(tip);
+}
+
+/// The same with the keyboard, where the branch has it; Enter goes on with it.
+fn by_key(ui: &Ui, state: &mut State, branch: &Branch) {
+    let id = branch.id;
+    let active = id == state.archive.active;
+    let pressed = |key| ui.input_mut(|i| i.consume_key(Modifiers::NONE, key));
+    if pressed(Key::C) && !active {
+        let compared = state.compared() == Some(id);
+        state.compare_with((!compared).then_some(id));
+    }
+    if pressed(Key::R) {
+        state.tree.renaming = Some((id, branch.name.clone()));
+    }
+    if pressed(Key::Delete) && !active {
+        state.delete_branch(id);
+    }
 }
 
 /// What can be done with a branch.

@@ -159,7 +159,7 @@ const ENDS: [KeyboardShortcut; 2] = [key(Key::Home), key(Key::End)];
 const CTRL_SHIFT_Z: KeyboardShortcut =
     KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), Key::Z);
 
-static ELSEWHERE: [Heard; 16] = [
+static ELSEWHERE: [Heard; 20] = [
     heard(
         "Everywhere",
         &[key(Key::Escape)],
@@ -200,6 +200,14 @@ static ELSEWHERE: [Heard; 16] = [
     ),
     heard("Wall", &[key(Key::Space)], "Play or pause the wall"),
     heard("Wall", &ENDS, "Its first frame, and its newest"),
+    heard("Branch in the tree", &[key(Key::C)], "Compare with it"),
+    heard("Branch in the tree", &[key(Key::R)], "Rename it"),
+    heard("Branch in the tree", &[key(Key::Delete)], "Delete it"),
+    heard(
+        "Branch in the tree",
+        &[key(Key::Escape)],
+        "Leave its name as it was",
+    ),
     heard("λ slider", &SIDEWAYS, "Weaker or stronger by one step"),
     heard(
         "All commands",
@@ -318,6 +326,7 @@ mod tests {
             ("Microscope", include_str!("../microscope/mod.rs")),
             ("Edit", include_str!("../edit/mod.rs")),
             ("Wall", include_str!("../wall/mod.rs")),
+            ("Branch in the tree", include_str!("branches.rs")),
             ("λ slider", include_str!("strength.rs")),
             ("All commands", include_str!("palette.rs")),
         ];
