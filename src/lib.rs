@@ -83,9 +83,9 @@
 //!   tree is about 410 crates on Linux; a cold release build takes about 20 minutes on two cores.
 //! - `cargo build` and `cargo test` must ask for the same features of shared dependencies, or cubecl and burn are built
 //!   twice: see the line `regex-automata` in Cargo.toml.
-//! - flex's convolution, group norm and SiLU are slow for small networks; `nn::cpu` has fused kernels with backward steps,
-//!   put into burn's graph through its backend extension. Other devices use burn's own operations, which the kernels are
-//!   tested against.
+//! - flex's convolution, group norm and SiLU are slow for small networks; `nn::cpu` has fused operations with backward
+//!   steps, made of the kernels of compiled inference and put into burn's graph through its backend extension. Other
+//!   devices use burn's own operations, which they are tested against.
 //! - The same frame on Vulkan (software adapter) and on flex differs by about 6e-6 at a standard deviation of 3.3.
 //! - A software adapter computes some hundred times slower than flex: it only draws. The window's device is requested so
 //!   that burn could share it; frames pass through the CPU, since figures, probe and export need them there.

@@ -7,6 +7,7 @@
 
 pub mod basis;
 pub mod encoder;
+mod fourier_law;
 pub mod gaussian;
 pub mod global_mean;
 mod multistep;
@@ -102,5 +103,5 @@ pub struct Judgement {
 
 /// Reads a tensor as `Vec<f32>`, row-major.
 pub fn to_vec<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().iter::<f32>().collect()
+    crate::nn::weights::tensor_values(tensor)
 }

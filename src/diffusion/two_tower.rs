@@ -9,12 +9,17 @@
 //! `p(x|h)`. Where the image model knows more than the Gaussian `p(x)`, that knowledge `delta = D - W_C x` is taken
 //! back by `(1 - g) delta`, `g(sigma, shell)` fitted by least squares, so that it does not count twice.
 
-use burn::tensor::{Device, Tensor};
+use std::cell::OnceCell;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use rustfft::num_complex::Complex32;
 use serde::{Deserialize, Serialize};
 
 use super::basis::{Shells, SpectralBasis};
-use super::{Conditioned, Context, Control, Discriminate, Judgement};
+use super::fourier_law::{FourierLaw, Weights};
+use super::{Conditioned, Context, Control, Discriminate, Judgement, to_vec};
 use crate::error::{Result, UserError};
+use crate::nn::on_cpu;
 
 /// Power below which a coefficient counts as dead: the data have no variance there.
 pub const DEAD_POWER: f32 = 1e-8;
@@ -118,8 +123,12 @@ struct Law {
     live: Tensor<4>,
     beta: Vec<Tensor<4>>,
     s: Vec<Tensor<4>>,
+    fourier: FourierLaw,
     device: Device,
 }
+
+/// Power below which no coefficient is believed.
+const FLOOR: f32 = 1e-9;
 
 impl<F: Forecast> TwoTower<F> {
     /// Joins a tower and its calibration.
@@ -135,13 +144,14 @@ impl<F: Forecast> TwoTower<F> {
             .iter()
             .map(|&c| if c > DEAD_POWER { 1.0 } else { 0.0 })
             .collect();
-        let floored = |v: &[f32]| v.iter().map(|x| x.max(1e-9)).collect::<Vec<_>>();
+        let floored = |v: &[f32]| v.iter().map(|x| x.max(FLOOR)).collect::<Vec<_>>();
         let law = Law {
             basis: SpectralBasis::new(calibration.n, device),
             c: spread(&floored(&calibration.c)),
             live: spread(&live),
             beta: calibration.beta.iter().map(|b| spread(b)).collect(),
             s: calibration.s.iter().map(|s| spread(&floored(s))).collect(),
+            fourier: FourierLaw::new(&shells),
             shells,
             calibration,
             device: device.clone(),
@@ -175,26 +185,51 @@ impl<F: Forecast> Control for TwoTower<F> {
 
 impl<F: Forecast> Discriminate for TwoTower<F> {
     fn condition(&self, history: &Tensor<4>, context: Context) -> Box<dyn Conditioned> {
-        let m = context.m.min(3);
-        let mu = self.law.basis.transform(self.tower.forecast(history, m));
-        Box::new(Prepared {
+        Box::new(self.prepare(history, context.m.min(3)))
+    }
+}
+
+impl<F: Forecast> TwoTower<F> {
+    fn prepare(&self, history: &Tensor<4>, m: usize) -> Prepared {
+        Prepared {
             law: std::rc::Rc::clone(&self.law),
-            mean: mu * self.law.beta[m].clone(),
+            forecast: self.tower.forecast(history, m),
             m,
-        })
+            mean: OnceCell::new(),
+            modes: OnceCell::new(),
+        }
     }
 }
 
 struct Prepared {
     law: std::rc::Rc<Law>,
-    /// `beta mu` in the spectral basis.
-    mean: Tensor<4>,
+    /// `mu` in cells.
+    forecast: Tensor<4>,
     m: usize,
+    /// `beta mu` in the spectral basis, made when it is asked for.
+    mean: OnceCell<Tensor<4>>,
+    /// `beta mu` in Fourier space, row after row, made when it is asked for.
+    modes: OnceCell<Vec<Vec<Complex32>>>,
 }
 
 impl Conditioned for Prepared {
     fn judge(&self, x: &Tensor<4>, sigma: f64, denoised: &Tensor<4>) -> Judgement {
+        if [x, denoised, &self.forecast].into_iter().all(on_cpu)
+            && let Some(judgement) = self.judge_in_fourier_space(x, sigma, denoised)
+        {
+            return judgement;
+        }
+        self.judge_composed(x, sigma, denoised)
+    }
+}
+
+impl Prepared {
+    /// From burn's operations, on any device.
+    fn judge_composed(&self, x: &Tensor<4>, sigma: f64, denoised: &Tensor<4>) -> Judgement {
         let law = &self.law;
+        let mean = self
+            .mean
+            .get_or_init(|| law.basis.transform(self.forecast.clone()) * law.beta[self.m].clone());
         let s2 = (sigma * sigma) as f32;
         let marginal = law.c.clone() + s2;
         let conditional = law.s[self.m].clone() + s2;
@@ -202,9 +237,9 @@ impl Conditioned for Prepared {
         let w_s = law.s[self.m].clone() / conditional.clone();
 
         let xf = law.basis.transform(x.clone());
-        let off = xf.clone() - self.mean.clone();
+        let off = xf.clone() - mean.clone();
         let gaussian = w_c * xf.clone();
-        let shift = self.mean.clone() + w_s * off.clone() - gaussian.clone();
+        let shift = mean.clone() + w_s * off.clone() - gaussian.clone();
 
         let per_mode = xf.clone() * xf / marginal.clone() - off.clone() * off / conditional.clone()
             + (marginal / conditional).log();
@@ -229,105 +264,79 @@ impl Conditioned for Prepared {
             correction: Some(law.basis.transform(correction)),
         }
     }
+
+    /// The same without burn, for tensors of the CPU; `None` where the sizes are not those of the law.
+    fn judge_in_fourier_space(
+        &self,
+        x: &Tensor<4>,
+        sigma: f64,
+        denoised: &Tensor<4>,
+    ) -> Option<Judgement> {
+        let law = &self.law;
+        let n = law.calibration.n;
+        let shape = x.dims();
+        let rows = shape[0];
+        if shape != [rows, 1, n, n] || denoised.dims() != shape || self.forecast.dims() != shape {
+            return None;
+        }
+        let modes = self.modes.get_or_init(|| {
+            let beta = &law.calibration.beta[self.m];
+            to_vec(self.forecast.clone())
+                .chunks_exact(n * n)
+                .map(|field| law.fourier.forecast(field, beta))
+                .collect()
+        });
+        let weights = law.weights(self.m, sigma);
+        let (x, denoised) = (x.clone().into_data(), denoised.clone().into_data());
+        let fields = x.as_slice::<f32>().ok()?.chunks_exact(n * n);
+        let estimates = denoised.as_slice::<f32>().ok()?.chunks_exact(n * n);
+        let mut shift = Vec::with_capacity(rows * n * n);
+        let mut correction = Vec::with_capacity(rows * n * n);
+        let logit: Vec<f32> = fields
+            .zip(estimates)
+            .zip(modes)
+            .map(|((x, denoised), forecast)| {
+                let fourier = &law.fourier;
+                fourier.judge(x, denoised, forecast, &weights, &mut shift, &mut correction)
+            })
+            .collect();
+        let device = &law.device;
+        let tensor = |v: Vec<f32>| Tensor::from_data(TensorData::new(v, shape), device);
+        Some(Judgement {
+            logit: Tensor::from_data(TensorData::new(logit, [rows]), device),
+            shift: tensor(shift),
+            correction: Some(tensor(correction)),
+        })
+    }
+}
+
+impl Law {
+    /// What [`FourierLaw`] is told of each group.
+    fn weights(&self, m: usize, sigma: f64) -> Vec<Weights> {
+        let c = &self.calibration;
+        let s2 = sigma * sigma;
+        let groups = c.c.iter().zip(&c.s[m]).zip(c.gain_at(sigma));
+        groups
+            .map(|((&power, &missed), keep)| {
+                let live = power > DEAD_POWER;
+                let [power, missed] = [power, missed].map(|v| f64::from(v.max(FLOOR)));
+                let (marginal, conditional) = (power + s2, missed + s2);
+                let taken = if live { 1.0 - keep } else { 0.0 };
+                Weights {
+                    // S / (S + s^2) - C / (C + s^2) without a difference of two numbers near 1.
+                    shift_x: (s2 * (missed - power) / (marginal * conditional)) as f32,
+                    shift_m: (s2 / conditional) as f32,
+                    correction_x: (power / marginal) as f32 * taken,
+                    // In dead coefficients everything is taken back: nothing may live there.
+                    correction_d: if live { -taken } else { -1.0 },
+                    marginal: (1.0 / marginal) as f32,
+                    conditional: (1.0 / conditional) as f32,
+                    logarithm: (marginal / conditional).ln(),
+                }
+            })
+            .collect()
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use burn::tensor::TensorData;
-
-    use super::*;
-    use crate::diffusion::gaussian::GaussianWorld;
-    use crate::diffusion::to_vec;
-    use crate::random::{NoiseKey, Stream};
-
-    const N: usize = 16;
-    const HISTORY: usize = 4;
-
-    fn noise(frame: u32, channels: usize, device: &Device) -> Tensor<4> {
-        let key = NoiseKey {
-            seed: 11,
-            stream: Stream::Test,
-            member: 0,
-            frame,
-            step: 0,
-        };
-        let values = key.normal_f32(channels * N * N);
-        Tensor::from_data(TensorData::new(values, [1, channels, N, N]), device)
-    }
-
-    /// The logit is quadratic in x, so a central difference of any step is exact but for rounding.
-    #[test]
-    fn gradient_agrees_with_finite_differences() {
-        let device = Device::flex();
-        let world = GaussianWorld::new(N, &device);
-        let discriminator = world.discriminator().unwrap();
-        let conditioned = discriminator.condition(
-            &noise(0, HISTORY, &device).mul_scalar(0.5),
-            Context::history(3),
-        );
-        for sigma in [0.05, 0.5, 5.0] {
-            let x =
-                world.draw(noise(1, 1, &device)) + noise(2, 1, &device).mul_scalar(sigma as f32);
-            let gradient = conditioned
-                .judge(&x, sigma, &x)
-                .shift
-                .div_scalar((sigma * sigma) as f32);
-            let along = noise(3, 1, &device);
-            let h = 0.5 * sigma as f32;
-            let logit = |sign: f32| {
-                let moved = x.clone() + along.clone().mul_scalar(sign * h);
-                f64::from(to_vec(conditioned.judge(&moved, sigma, &x).logit)[0])
-            };
-            let difference = (logit(1.0) - logit(-1.0)) / (2.0 * f64::from(h));
-            let exact: f64 = to_vec(gradient * along).iter().map(|v| f64::from(*v)).sum();
-            assert!(
-                (difference - exact).abs() < 1e-3 * exact.abs().max(1.0),
-                "sigma {sigma}: {difference} {exact}"
-            );
-        }
-    }
-
-    #[test]
-    fn cards_that_were_cut_short_are_refused() {
-        let device = Device::flex();
-        let world = GaussianWorld::new(N, &device);
-        let good = world.discriminator().unwrap().law.calibration.clone();
-        good.validate().unwrap();
-        let broken: [fn(&mut Calibration); 5] = [
-            |c| c.beta.truncate(3),
-            |c| c.c.truncate(5),
-            |c| c.s[2][3] = f32::NAN,
-            |c| c.gain_log_sigma.reverse(),
-            |c| c.gain.truncate(1),
-        ];
-        for b in broken {
-            let mut c = good.clone();
-            b(&mut c);
-            assert!(c.validate().is_err());
-        }
-    }
-
-    #[test]
-    fn the_gain_is_linear_between_its_levels_and_flat_beyond() {
-        let c = Calibration {
-            n: 2,
-            resolved: 1,
-            c: vec![1.0],
-            beta: vec![vec![1.0]; 4],
-            s: vec![vec![1.0]; 4],
-            gain_log_sigma: vec![-1.0, 0.0, 2.0],
-            gain: vec![vec![0.0], vec![1.0], vec![0.5]],
-        };
-        for (l, g) in [
-            (-5.0, 0.0),
-            (-1.0, 0.0),
-            (-0.5, 0.5),
-            (0.0, 1.0),
-            (1.0, 0.75),
-            (9.0, 0.5),
-        ] {
-            let found = c.gain_at(f64::exp(l))[0];
-            assert!((found - g).abs() < 1e-5, "{l}: {found} {g}");
-        }
-    }
-}
+mod tests;

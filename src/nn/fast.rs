@@ -144,8 +144,7 @@ impl Compiled {
 
     /// Whether a tensor can be sent through it: it has been made, and the tensor is on the CPU and no gradient is wanted.
     pub fn takes(&self, x: &Tensor<4>) -> bool {
-        let device = x.device();
-        self.0.is_some() && ops::is_flex(&device) && !device.is_autodiff()
+        self.0.is_some() && ops::on_cpu(x)
     }
 
     /// `keep * first channel + scale * F(inputs; c_noise)`, `[rows, channels, y, x]`. `None` where [`Self::takes`] says no.

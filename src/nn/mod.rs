@@ -25,6 +25,7 @@ pub use compiled::{Cost, peak};
 pub use config::{EncoderConfig, Padding, Skips, UNetConfig};
 pub use denoiser::Denoiser;
 pub use encoder::Encoder;
+pub(crate) use ops::on_cpu;
 pub(crate) use tower::masked;
 pub use tower::{HISTORY, HistoryTower, SEASON_CHANNELS, TowerOutput};
 pub use unet::UNet;

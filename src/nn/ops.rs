@@ -19,6 +19,12 @@ pub(super) fn is_flex(device: &Device) -> bool {
     }
 }
 
+/// Whether a tensor can be taken as numbers at the price of a copy: it is on the CPU, and no gradient is wanted.
+pub(crate) fn on_cpu<const D: usize>(x: &Tensor<D>) -> bool {
+    let device = x.device();
+    is_flex(&device) && !device.is_autodiff()
+}
+
 /// Convolution with a kernel of side 1 or 3 that keeps the size (divides it by `stride`, rounding up).
 ///
 /// `x` `[batch, cin, y, x]`, `weight` `[cout, cin, k, k]`, `bias` `[cout]`; `padding` by axis (y, x).

@@ -55,7 +55,11 @@ pub fn parameters<M: Module>(module: &M) -> Vec<Parameter> {
 
 /// Values of a float tensor, row-major.
 pub fn tensor_values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().iter::<f32>().collect()
+    let data = tensor.into_data();
+    match data.as_slice::<f32>() {
+        Ok(values) => values.to_vec(),
+        Err(_) => data.iter::<f32>().collect(),
+    }
 }
 
 /// Number of parameters of a module.

@@ -12,6 +12,7 @@ mod forcing;
 mod modes;
 mod params;
 mod solver;
+mod square;
 #[cfg(test)]
 mod tests;
 mod tracer;

@@ -61,6 +61,11 @@ impl Modes {
         self.k2.len()
     }
 
+    /// Rows of a column that hold resolved modes.
+    pub fn resolved_rows(&self) -> [std::ops::Range<usize>; 2] {
+        [0..self.kmax + 1, self.n - self.kmax..self.n]
+    }
+
     /// Sets the mean and every mode that is not resolved to zero.
     pub fn project(&self, spectrum: &mut [Complex64]) {
         for (c, &inverse) in spectrum.iter_mut().zip(&self.inverse_k2) {

@@ -9,6 +9,7 @@ use super::fft::Fft2;
 use super::forcing::RingNoise;
 use super::modes::Modes;
 use super::params::{Forcing, Params, Ring};
+use super::square::Square;
 use crate::error::{Result, UserError};
 use crate::random::{NoiseKey, Stream};
 
@@ -37,9 +38,6 @@ struct Tables {
     /// Decay over a whole and over half a step; 0 for the mean and for modes that are not resolved.
     decay: Vec<f64>,
     half_decay: Vec<f64>,
-    /// `kx^2 - ky^2` and `kx ky`, the factors of the two momentum fluxes.
-    flux_p: Vec<f64>,
-    flux_q: Vec<f64>,
     /// Unit-energy noise on the ring of the forcing, or of the default ring where there is none (first states).
     noise: RingNoise,
     initial_energy: f64,
@@ -51,13 +49,11 @@ pub struct Solver {
     params: Params,
     tables: Arc<Tables>,
     fft: Fft2,
-    /// Velocity on the grid; reused for the momentum fluxes.
-    u: Vec<f64>,
-    v: Vec<f64>,
-    hat: Vec<Complex64>,
-    hat_q: Vec<Complex64>,
-    slopes: [Vec<Complex64>; 4],
-    stage: Vec<Complex64>,
+    /// Velocity, and its square.
+    square: Square,
+    /// Of the slopes of a step: their weighted sum, and the second one.
+    sum: Vec<Complex64>,
+    second: Vec<Complex64>,
     before: Vec<Complex64>,
 }
 
@@ -91,24 +87,16 @@ impl Solver {
             0.25
         };
         let size = modes.len();
-        let cells = params.n * params.n;
         let zeros = vec![Complex64::ZERO; size];
         Ok(Self {
             fft: Fft2::new(params.n, modes.kmax),
-            u: vec![0.0; cells],
-            v: vec![0.0; cells],
-            hat: zeros.clone(),
-            hat_q: zeros.clone(),
-            slopes: std::array::from_fn(|_| zeros.clone()),
-            stage: zeros.clone(),
+            square: Square::new(params.n, modes.kmax),
+            sum: zeros.clone(),
+            second: zeros.clone(),
             before: zeros,
             tables: Arc::new(Tables {
                 decay: decay(params.dt),
                 half_decay: decay(0.5 * params.dt),
-                flux_p: (0..size)
-                    .map(|m| modes.kx[m].powi(2) - modes.ky[m].powi(2))
-                    .collect(),
-                flux_q: (0..size).map(|m| modes.kx[m] * modes.ky[m]).collect(),
                 noise,
                 initial_energy,
                 modes,
@@ -335,57 +323,94 @@ impl Solver {
         let tables = Arc::clone(&self.tables);
         let (whole, half) = (&tables.decay, &tables.half_decay);
         let dt = self.params.dt;
-        let [mut k1, mut k2, mut k3, mut k4] = std::mem::take(&mut self.slopes);
-        let mut stage = std::mem::take(&mut self.stage);
-        self.slope(c, forcing, &mut k1);
-        for m in 0..c.len() {
-            stage[m] = (c[m] + k1[m] * (0.5 * dt)) * half[m];
-        }
-        self.slope(&stage, forcing, &mut k2);
-        for m in 0..c.len() {
-            stage[m] = c[m] * half[m] + k2[m] * (0.5 * dt);
-        }
-        self.slope(&stage, forcing, &mut k3);
-        for m in 0..c.len() {
-            stage[m] = c[m] * whole[m] + k3[m] * (dt * half[m]);
-        }
-        self.slope(&stage, forcing, &mut k4);
-        for m in 0..c.len() {
-            let sum = k1[m] * whole[m] + (k2[m] + k3[m]) * (2.0 * half[m]) + k4[m];
-            c[m] = c[m] * whole[m] + sum * (dt / 6.0);
-        }
-        self.slopes = [k1, k2, k3, k4];
-        self.stage = stage;
+        let mut sum = std::mem::take(&mut self.sum);
+        let mut second = std::mem::take(&mut self.second);
+        // Each pass over the modes makes a slope, adds it to the sum and leaves the next stage's velocity in its place.
+        self.velocity(c);
+        self.square.square();
+        self.slopes(forcing, |m, k1| {
+            sum[m] = k1 * whole[m];
+            (c[m] + k1 * (0.5 * dt)) * half[m]
+        });
+        self.square.square();
+        self.slopes(forcing, |m, k2| {
+            second[m] = k2;
+            c[m] * half[m] + k2 * (0.5 * dt)
+        });
+        self.square.square();
+        self.slopes(forcing, |m, k3| {
+            sum[m] += (second[m] + k3) * (2.0 * half[m]);
+            c[m] * whole[m] + k3 * (dt * half[m])
+        });
+        self.square.square();
+        self.slopes(forcing, |m, k4| {
+            c[m] = c[m] * whole[m] + (sum[m] + k4) * (dt / 6.0);
+            Complex64::ZERO
+        });
+        self.sum = sum;
+        self.second = second;
     }
 
-    /// `-u . grad omega + forcing`, in flux form: `-(d_xx - d_yy)(uv) - d_xy(v^2 - u^2)`. On the resolved modes it is
-    /// the same as the advective form (both are free of aliasing) and needs four transforms instead of five.
+    /// `-u . grad omega + forcing`, one for each mode of `out`.
     pub(super) fn slope(&mut self, c: &[Complex64], forcing: &[Complex64], out: &mut [Complex64]) {
-        let tables = &self.tables;
-        let modes = &tables.modes;
-        // psi = -c / k^2, u = -d_y psi, v = d_x psi.
-        for (m, &value) in c.iter().enumerate() {
-            let q = value * modes.inverse_k2[m];
-            let rotated = Complex64::new(-q.im, q.re);
-            self.hat[m] = rotated * modes.ky[m];
-            self.hat_q[m] = rotated * -modes.kx[m];
+        out.fill(Complex64::ZERO);
+        self.velocity(c);
+        self.square.square();
+        self.slopes(forcing, |m, slope| {
+            out[m] = slope;
+            Complex64::ZERO
+        });
+    }
+
+    /// Puts the coefficients of the complex velocity `w = u + i v` of the vorticity `c` in place. With
+    /// `psi = -c / k^2`, `u = -d_y psi` and `v = d_x psi` they are `(kx + i ky) c_k / k^2`.
+    fn velocity(&mut self, c: &[Complex64]) {
+        let modes = &self.tables.modes;
+        let n = modes.n;
+        for (i, c) in c.chunks_exact(n).enumerate() {
+            let kx = modes.kx[i * n];
+            let inverse_k2 = &modes.inverse_k2[i * n..][..n];
+            let mut column = self.square.pair(i);
+            for j in modes.resolved_rows().into_iter().flatten() {
+                column.put(j, kx, modes.ky[j], c[j] * inverse_k2[j]);
+            }
         }
-        self.fft.inverse(&self.hat, &mut self.u);
-        self.fft.inverse(&self.hat_q, &mut self.v);
-        for (u, v) in self.u.iter_mut().zip(&mut self.v) {
-            (*u, *v) = (*u * *v, *v * *v - *u * *u);
-        }
-        self.fft.forward(&self.u, &mut self.hat);
-        self.fft.forward(&self.v, &mut self.hat_q);
-        for (m, slope) in out.iter_mut().enumerate() {
-            *slope = if modes.inverse_k2[m] == 0.0 {
-                Complex64::ZERO
-            } else {
-                self.hat[m] * tables.flux_p[m] + self.hat_q[m] * tables.flux_q[m]
-            };
-        }
-        for (slope, f) in out.iter_mut().zip(forcing) {
-            *slope += f;
+    }
+
+    /// From the squared velocity the slope of each resolved mode, which `next` is told with the mode's index; the velocity
+    /// of the vorticity that it answers goes in the place of what was read.
+    ///
+    /// In flux form the slope is `-(d_xx - d_yy)(uv) - d_xy(v^2 - u^2)`: on the resolved modes the same as the advective
+    /// form (both are free of aliasing), and both products stand in `w^2 = u^2 - v^2 + 2 i u v`.
+    fn slopes(
+        &mut self,
+        forcing: &[Complex64],
+        mut next: impl FnMut(usize, Complex64) -> Complex64,
+    ) {
+        let modes = &self.tables.modes;
+        let n = modes.n;
+        let scale = 1.0 / (n * n) as f64;
+        let ky = &modes.ky[..n];
+        for i in 0..=modes.kmax {
+            let kx = modes.kx[i * n];
+            let inverse_k2 = &modes.inverse_k2[i * n..][..n];
+            let mut column = self.square.pair(i);
+            for rows in modes.resolved_rows() {
+                for j in rows {
+                    let ky = ky[j];
+                    let (here, mirror) = column.get(j);
+                    // The real field u^2 - v^2 has the even part of the coefficients, 2 u v the odd part over i.
+                    let (even, odd) = (here + mirror, here - mirror);
+                    let p = 0.25 * scale * (kx * kx - ky * ky);
+                    let q = 0.5 * scale * (kx * ky);
+                    let mut slope =
+                        Complex64::new(p * odd.im - q * even.re, -p * odd.re - q * even.im);
+                    if let Some(f) = forcing.get(i * n + j) {
+                        slope += f;
+                    }
+                    column.put(j, kx, ky, next(i * n + j, slope) * inverse_k2[j]);
+                }
+            }
         }
     }
 }

@@ -3,10 +3,15 @@
 //! A network's parameters are one vector here, so that the whole state of a training is four vectors and a number:
 //! small, clear, and saved without loss.
 
+use rayon::prelude::*;
+
 use super::config::OptimizerConfig;
 
 /// Added to the root of the second moment.
 const EPSILON: f64 = 1e-8;
+
+/// Parameters that one task updates.
+const PIECE: usize = 16_384;
 
 /// State between two steps.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,11 +46,12 @@ impl State {
     pub fn update(&mut self, gradient: &[f32], config: &OptimizerConfig, steps: usize) -> f64 {
         let rate = learning_rate(self.step, steps, config);
         self.step += 1;
-        let norm = gradient
-            .iter()
-            .map(|&g| f64::from(g) * f64::from(g))
-            .sum::<f64>()
-            .sqrt();
+        // Pieces of a fixed size, added in order: the same on any number of threads.
+        let squares: Vec<f64> = gradient
+            .par_chunks(PIECE)
+            .map(|g| g.iter().map(|&g| f64::from(g) * f64::from(g)).sum())
+            .collect();
+        let norm = squares.iter().sum::<f64>().sqrt();
         if !norm.is_finite() {
             return norm;
         }
@@ -57,20 +63,21 @@ impl State {
         let decay = (1.0 - rate * config.weight_decay) as f32;
         let keep = (1.0 - 1.0 / f64::from(t)).powi(config.average_power) as f32;
         let (b1, b2, epsilon) = (b1 as f32, b2 as f32, EPSILON as f32);
-        for ((((p, a), m), v), g) in self
-            .parameters
-            .iter_mut()
-            .zip(&mut self.average)
-            .zip(&mut self.moment1)
-            .zip(&mut self.moment2)
-            .zip(gradient)
-        {
-            let g = g * scale;
-            *m = b1 * *m + (1.0 - b1) * g;
-            *v = b2 * *v + (1.0 - b2) * g * g;
-            *p = *p * decay - step_size * *m / (v.sqrt() / root2 + epsilon);
-            *a = keep * *a + (1.0 - keep) * *p;
-        }
+        self.parameters
+            .par_chunks_mut(PIECE)
+            .zip(self.average.par_chunks_mut(PIECE))
+            .zip(self.moment1.par_chunks_mut(PIECE))
+            .zip(self.moment2.par_chunks_mut(PIECE))
+            .zip(gradient.par_chunks(PIECE))
+            .for_each(|((((p, a), m), v), g)| {
+                for ((((p, a), m), v), g) in p.iter_mut().zip(a).zip(m).zip(v).zip(g) {
+                    let g = g * scale;
+                    *m = b1 * *m + (1.0 - b1) * g;
+                    *v = b2 * *v + (1.0 - b2) * g * g;
+                    *p = *p * decay - step_size * *m / (v.sqrt() / root2 + epsilon);
+                    *a = keep * *a + (1.0 - keep) * *p;
+                }
+            });
         norm
     }
 }

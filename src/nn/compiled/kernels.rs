@@ -5,8 +5,13 @@ use std::sync::OnceLock;
 use super::attention::{Head, attend};
 use super::conv::{Addend, Rows, finish, rows};
 use super::norm::{Activation, activate};
+use super::outer::{Outer, outer};
+use super::pointwise::{Affine, affine, affine_back, in_place, moment_of};
 use super::simd::{Portable, Simd};
 use super::slopes::{Combination, HeadBack, Slopes, attend_back, combine, slopes};
+
+/// [`affine_back`] of one processor.
+type AffineBack = unsafe fn(&Affine, &[f32], &[f32], &mut [f32]) -> [f32; 2];
 
 /// The kernels for one processor. All are unsafe to call as the functions that they come from.
 pub(super) struct Kernels {
@@ -15,6 +20,12 @@ pub(super) struct Kernels {
     pub groups: usize,
     /// By shape (see [`shape`]) and output groups - 1.
     pub rows: [[unsafe fn(&Rows); 3]; 3],
+    /// By stride - 1 and output groups - 1.
+    pub outer: [[unsafe fn(&Outer); 3]; 2],
+    pub affine: unsafe fn(&Affine, &[f32], &mut [f32]),
+    pub affine_back: AffineBack,
+    pub moment: unsafe fn(&[f32], f32, u8) -> f32,
+    pub in_place: unsafe fn([f32; 3], &[f32], &mut [f32]),
     pub finish: unsafe fn(*mut f32, usize, usize, &[Addend], *mut f32),
     pub activate: unsafe fn(&Activation),
     pub attend: unsafe fn(&Head),
@@ -45,6 +56,31 @@ macro_rules! kernels {
             unsafe fn conv<const K: usize, const STRIDE: usize, const NB: usize>(r: &Rows) {
                 // SAFETY: the features are enabled here; the rest is the caller's promise.
                 unsafe { rows::<$simd, K, STRIDE, NB>(r) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn out<const STRIDE: usize, const NB: usize>(o: &Outer) {
+                // SAFETY: as above.
+                unsafe { outer::<$simd, STRIDE, NB>(o) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn aff(a: &Affine, x: &[f32], out: &mut [f32]) {
+                // SAFETY: as above.
+                unsafe { affine::<$simd>(a, x, out) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn aff_back(a: &Affine, x: &[f32], g: &[f32], out: &mut [f32]) -> [f32; 2] {
+                // SAFETY: as above.
+                unsafe { affine_back::<$simd>(a, x, g, out) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn mom(x: &[f32], about: f32, power: u8) -> f32 {
+                // SAFETY: as above.
+                unsafe { moment_of::<$simd>(x, about, power) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn inp(factors: [f32; 3], x: &[f32], out: &mut [f32]) {
+                // SAFETY: as above.
+                unsafe { in_place::<$simd>(factors, x, out) }
             }
             $(#[target_feature(enable = $feature)])?
             unsafe fn end(
@@ -99,6 +135,14 @@ macro_rules! kernels {
                     [conv::<3, 1, 1>, conv::<3, 1, 2>, conv::<3, 1, 3>],
                     [conv::<3, 2, 1>, conv::<3, 2, 2>, conv::<3, 2, 3>],
                 ],
+                outer: [
+                    [out::<1, 1>, out::<1, 2>, out::<1, 3>],
+                    [out::<2, 1>, out::<2, 2>, out::<2, 3>],
+                ],
+                affine: aff,
+                affine_back: aff_back,
+                moment: mom,
+                in_place: inp,
                 finish: end,
                 activate: act,
                 attend: att,

@@ -9,7 +9,8 @@
 //! | `memory` | constants, and the arena in which every buffer has its place from the beginning |
 //! | `run`, `run_back`, `transfer` | run a plan, phase after phase |
 //! | `team` | threads that share the tasks of one small image |
-//! | `conv`, `norm`, `attention`, `slopes` | the kernels, written for any number of registers |
+//! | `batch`, `grouped`, `pointwise` | convolutions and norms of a batch with their gradients, for training: nothing planned |
+//! | `conv`, `outer`, `norm`, `attention`, `slopes` | the kernels, written for any number of registers |
 //! | `simd` | sixteen floats in the registers of AVX-512, AVX2, NEON, or in an array |
 //! | `kernels` | the kernels of each processor, the best of them chosen when the program runs |
 //!
@@ -24,15 +25,19 @@
 
 mod attention;
 mod back;
+mod batch;
 mod build;
 mod check;
 mod conv;
+mod grouped;
 mod kernels;
 mod memory;
 mod network;
 mod noise;
 mod norm;
+mod outer;
 mod plan;
+mod pointwise;
 mod run;
 mod run_back;
 mod simd;
@@ -40,7 +45,9 @@ mod slopes;
 mod team;
 mod transfer;
 
+pub(crate) use batch::Convolution;
 pub(crate) use build::Weights;
+pub(crate) use pointwise::{Affine, combine_in_place, moment};
 pub(crate) use run::{Input, Output};
 
 use super::config::UNetConfig;

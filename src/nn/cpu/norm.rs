@@ -4,6 +4,7 @@ use burn::backend::flex::FlexTensor;
 use rayon::prelude::*;
 
 use super::{dims4, tensor, values};
+use crate::nn::compiled::{Affine, combine_in_place, moment};
 
 /// What the norm does besides normalising.
 #[derive(Debug, Clone, Copy)]
@@ -17,72 +18,12 @@ pub(crate) struct Plan {
 /// Added to the variance, as everywhere.
 pub(crate) const EPSILON: f32 = 1e-5;
 
-/// Sum in eight lanes: vectorises, and the order of additions does not depend on anything but the length.
-pub(super) fn sum(values: &[f32]) -> f32 {
-    lanes(values, |v| v)
-}
-
-fn lanes(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
-    let mut acc = [0.0f32; 8];
-    let chunks = values.chunks_exact(8);
-    let rest: f32 = chunks.remainder().iter().map(|&v| f(v)).sum();
-    for chunk in chunks {
-        for (a, &v) in acc.iter_mut().zip(chunk) {
-            *a += f(v);
-        }
-    }
-    acc.iter().sum::<f32>() + rest
-}
-
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut acc = [0.0f32; 8];
-    let (ca, cb) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest: f32 = ca
-        .remainder()
-        .iter()
-        .zip(cb.remainder())
-        .map(|(x, y)| x * y)
-        .sum();
-    for (x, y) in ca.zip(cb) {
-        for i in 0..8 {
-            acc[i] += x[i] * y[i];
-        }
-    }
-    acc.iter().sum::<f32>() + rest
-}
-
 /// Mean and reciprocal standard deviation of one group.
 fn moments(group: &[f32]) -> (f32, f32) {
     let n = group.len() as f32;
-    let mean = sum(group) / n;
-    let var = lanes(group, |v| (v - mean) * (v - mean)) / n;
+    let mean = moment(group, 0.0, 1) / n;
+    let var = moment(group, mean, 2) / n;
     (mean, 1.0 / (var + EPSILON).sqrt())
-}
-
-/// Logistic function without a call into libm, written so that it vectorises; relative error about 1e-7.
-#[inline(always)]
-fn sigmoid(x: f32) -> f32 {
-    const MAGIC: f32 = 12_582_912.0;
-    let x = (-x).clamp(-87.0, 87.0);
-    let shifted = x * std::f32::consts::LOG2_E + MAGIC;
-    let n = shifted - MAGIC;
-    let r = x - n * 0.693_359_4;
-    let r = r - n * -2.121_944_4e-4;
-    let p = 1.987_569_2e-4;
-    let p = p * r + 1.398_199_9e-3;
-    let p = p * r + 8.333_452e-3;
-    let p = p * r + 4.166_579_6e-2;
-    let p = p * r + 1.666_666_5e-1;
-    let p = p * r + 0.5;
-    let exp = p * r * r + r + 1.0;
-    let power = f32::from_bits(
-        shifted
-            .to_bits()
-            .wrapping_sub(MAGIC.to_bits())
-            .wrapping_add(127)
-            << 23,
-    );
-    1.0 / (1.0 + exp * power)
 }
 
 /// Row of a `[batch or 1, channels]` tensor that serves sample `b`.
@@ -121,18 +62,13 @@ pub(crate) fn forward(
                 .zip(group.chunks_exact(plane))
                 .enumerate()
             {
-                let a = rstd * scale[first + c];
-                let d = shift[first + c] - mean * a;
-                if plan.silu {
-                    for (slot, &v) in out.iter_mut().zip(x) {
-                        let u = v * a + d;
-                        *slot = u * sigmoid(u);
-                    }
-                } else {
-                    for (slot, &v) in out.iter_mut().zip(x) {
-                        *slot = v * a + d;
-                    }
-                }
+                let scale = rstd * scale[first + c];
+                let norm = Affine {
+                    scale,
+                    shift: shift[first + c] - mean * scale,
+                    silu: plan.silu,
+                };
+                norm.forward(x, out);
             }
         });
     tensor(out, &[batch, channels, h, w])
@@ -169,20 +105,14 @@ fn gradients(
             for c in 0..per_group {
                 let range = c * plane..(c + 1) * plane;
                 let (du, x, grad) = (&mut dx[range.clone()], &group[range.clone()], &grad[range]);
-                if plan.silu {
-                    let a = rstd * scale[c];
-                    let d = shift[c] - mean * a;
-                    for ((slot, &v), &g) in du.iter_mut().zip(x).zip(grad) {
-                        let u = v * a + d;
-                        let s = sigmoid(u);
-                        *slot = g * s * (1.0 + u * (1.0 - s));
-                    }
-                } else {
-                    du.copy_from_slice(grad);
-                }
-                let total = sum(du);
+                let norm = Affine {
+                    scale: rstd * scale[c],
+                    shift: shift[c] - mean * rstd * scale[c],
+                    silu: plan.silu,
+                };
+                let [total, with_x] = norm.backward(x, grad, du);
                 dshift[c] = total;
-                dscale[c] = (dot(du, x) - mean * total) * rstd;
+                dscale[c] = (with_x - mean * total) * rstd;
                 m1 += scale[c] * total;
                 m2 += scale[c] * dscale[c];
             }
@@ -193,9 +123,9 @@ fn gradients(
                 .zip(group.chunks_exact(plane))
                 .zip(scale)
             {
-                for (slot, &v) in slots.iter_mut().zip(x) {
-                    *slot = rstd * (*slot * s - m1 - (v - mean) * rstd * m2);
-                }
+                // rstd (s du - m1 - (x - mean) rstd m2).
+                let back = rstd * rstd * m2;
+                combine_in_place([rstd * s, -back, mean * back - rstd * m1], x, slots);
             }
         });
     (dx, dscale, dshift)
@@ -236,20 +166,4 @@ pub(crate) fn backward(
         shaped(dscale, &scale),
         shaped(dshift, &shift),
     ]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sigmoid_is_accurate_everywhere() {
-        for i in -2000..=2000 {
-            let x = i as f32 * 0.05;
-            let exact = 1.0 / (1.0 + (-f64::from(x)).exp());
-            let error = (f64::from(sigmoid(x)) - exact).abs();
-            assert!(error <= 4e-7 * exact + 1e-37, "{x} {error}");
-        }
-        assert!((f32::NAN * sigmoid(f32::NAN)).is_nan());
-    }
 }

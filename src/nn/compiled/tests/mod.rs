@@ -2,6 +2,7 @@
 //!
 //! Nothing here needs burn: these tests also run without the rest of the program, see `benches/compiled_alone`.
 
+mod batch;
 pub(in crate::nn) mod drawn;
 
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -1,0 +1,221 @@
+//! The closed form of [`super::two_tower`] on the CPU: the same law in Fourier space, in one pass over the modes.
+//!
+//! Power and weights depend on the shell alone, so the law is the same in the Hartley basis and in Fourier space, where a
+//! fast transform takes a field there: the candidate and the image model's estimate together, as the real and the
+//! imaginary part of one complex field, and the shift and the correction back in the same way.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use rustfft::num_complex::Complex32;
+use rustfft::{Fft, FftPlanner};
+
+use super::basis::Shells;
+
+/// Side of the squares in which a field is transposed: 64 bytes are a line of the cache.
+const TILE: usize = 8;
+
+/// Plans and scratch for fields of `n x n` cells.
+pub(super) struct FourierLaw {
+    n: usize,
+    forward: Arc<dyn Fft<f32>>,
+    inverse: Arc<dyn Fft<f32>>,
+    /// Group of each coefficient, `[kx][ky]` (the same as `[ky][kx]`), and the number of coefficients in each group.
+    groups: Vec<u16>,
+    sizes: Vec<usize>,
+    work: RefCell<Work>,
+}
+
+struct Work {
+    a: Vec<Complex32>,
+    b: Vec<Complex32>,
+    scratch: Vec<Complex32>,
+}
+
+/// What one group's coefficients are told at a noise level; `x`, `d`, `m` are candidate, estimate and forecast.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Weights {
+    /// `shift = shift_x x + shift_m m`.
+    pub shift_x: f32,
+    /// See [`Self::shift_x`].
+    pub shift_m: f32,
+    /// `correction = correction_x x + correction_d d`.
+    pub correction_x: f32,
+    /// See [`Self::correction_x`].
+    pub correction_d: f32,
+    /// `logit = sum (marginal |x|^2 - conditional |x - m|^2 + logarithm) / 2`.
+    pub marginal: f32,
+    /// See [`Self::marginal`].
+    pub conditional: f32,
+    /// See [`Self::marginal`].
+    pub logarithm: f64,
+}
+
+impl FourierLaw {
+    pub fn new(shells: &Shells) -> Self {
+        let n = shells.n;
+        let mut planner = FftPlanner::new();
+        let (forward, inverse) = (planner.plan_fft_forward(n), planner.plan_fft_inverse(n));
+        let scratch = forward
+            .get_outofplace_scratch_len()
+            .max(inverse.get_outofplace_scratch_len())
+            .max(forward.get_inplace_scratch_len())
+            .max(inverse.get_inplace_scratch_len());
+        let mut sizes = vec![0; shells.count()];
+        for &group in shells.groups() {
+            sizes[group] += 1;
+        }
+        let zeros = |len: usize| vec![Complex32::ZERO; len];
+        Self {
+            n,
+            groups: shells.groups().iter().map(|&g| g as u16).collect(),
+            sizes,
+            work: RefCell::new(Work {
+                a: zeros(n * n),
+                b: zeros(n * n),
+                scratch: zeros(scratch),
+            }),
+            forward,
+            inverse,
+        }
+    }
+
+    /// The forecast `field` (`n * n` cells) in Fourier space `[kx][ky]`, times its group's `beta`.
+    pub fn forecast(&self, field: &[f32], beta: &[f32]) -> Vec<Complex32> {
+        let work = &mut *self.work.borrow_mut();
+        for (z, &x) in work.a.iter_mut().zip(field) {
+            *z = Complex32::new(x, 0.0);
+        }
+        self.transform(&*self.forward, work);
+        let groups = self.groups.iter();
+        groups
+            .zip(&work.a)
+            .map(|(&g, z)| z * beta[usize::from(g)])
+            .collect()
+    }
+
+    /// Judges a row: candidate `x` and estimate `denoised` (`n * n` cells each) beside the forecast of [`Self::forecast`],
+    /// with one [`Weights`] for each group. Returns the logit; `n * n` values go to the end of `shift` and `correction`.
+    pub fn judge(
+        &self,
+        x: &[f32],
+        denoised: &[f32],
+        forecast: &[Complex32],
+        weights: &[Weights],
+        shift: &mut Vec<f32>,
+        correction: &mut Vec<f32>,
+    ) -> f32 {
+        let n = self.n;
+        let work = &mut *self.work.borrow_mut();
+        // Rounding goes from the larger part of a complex field into the smaller one: a candidate of mostly noise is made as
+        // small as an estimate, by a power of two.
+        let largest = |v: &[f32]| v.iter().fold(1e-30f32, |a, v| a.max(v.abs()));
+        let power = (largest(x) / largest(denoised)).log2().clamp(-60.0, 60.0);
+        let smaller = (-power.round()).exp2();
+        for ((z, &x), &d) in work.a.iter_mut().zip(x).zip(denoised) {
+            *z = Complex32::new(x * smaller, d);
+        }
+        let half = 0.5 / smaller;
+        self.transform(&*self.forward, work);
+        // Transforms there and back together multiply by n^2, and so does a square of one.
+        let scale = 1.0 / (n * n) as f32;
+        let scaled: Vec<Weights> = weights
+            .iter()
+            .map(|w| Weights {
+                shift_x: w.shift_x * scale,
+                shift_m: w.shift_m * scale,
+                correction_x: w.correction_x * scale,
+                correction_d: w.correction_d * scale,
+                ..*w
+            })
+            .collect();
+        let mut squares = 0.0f64;
+        // Of a mode and its mirror image one is looked at; where kx is its own mirror image both lie in one column.
+        for i in (0..n).filter(|&i| 2 * i <= n) {
+            let groups = &self.groups[i * n..][..n];
+            let forecast = &forecast[i * n..][..n];
+            let weights = |j: usize| &scaled[usize::from(groups[j])];
+            let opposite = |j: usize| if j == 0 { 0 } else { n - j };
+            let mut sum = 0.0f32;
+            if i == 0 || 2 * i == n {
+                let column = &mut work.a[i * n..][..n];
+                for j in (0..n).filter(|&j| 2 * j <= n) {
+                    let other = opposite(j);
+                    let mode = Mode::of(column[j], column[other], forecast[j], half, weights(j));
+                    column[other] = mode.mirror;
+                    column[j] = mode.here;
+                    sum += if other == j { 1.0 } else { 2.0 } * mode.square;
+                }
+            } else {
+                let (left, right) = work.a.split_at_mut((i + 1) * n);
+                let here = &mut left[i * n..];
+                let mirror = &mut right[(n - 2 * i - 1) * n..][..n];
+                for j in 0..n {
+                    let other = opposite(j);
+                    let mode = Mode::of(here[j], mirror[other], forecast[j], half, weights(j));
+                    mirror[other] = mode.mirror;
+                    here[j] = mode.here;
+                    sum += 2.0 * mode.square;
+                }
+            }
+            squares += f64::from(sum);
+        }
+        let logarithms: f64 = weights
+            .iter()
+            .zip(&self.sizes)
+            .map(|(w, &size)| w.logarithm * size as f64)
+            .sum();
+        self.transform(&*self.inverse, work);
+        shift.extend(work.a.iter().map(|z| z.re));
+        correction.extend(work.a.iter().map(|z| z.im));
+        (0.5 * (squares * f64::from(scale) + logarithms)) as f32
+    }
+
+    /// `[y][x]` to `[kx][ky]`, or `[kx][ky]` to `[y][x]`, in `work.a`.
+    fn transform(&self, fft: &dyn Fft<f32>, work: &mut Work) {
+        fft.process_outofplace_with_scratch(&mut work.a, &mut work.b, &mut work.scratch);
+        transpose(&work.b, &mut work.a, self.n);
+        fft.process_with_scratch(&mut work.a, &mut work.scratch);
+    }
+}
+
+/// A mode's answer.
+struct Mode {
+    /// Coefficients of shift + i correction, of the mode and of its mirror image.
+    here: Complex32,
+    mirror: Complex32,
+    /// Its term of the logit but for the logarithm.
+    square: f32,
+}
+
+impl Mode {
+    /// `z` and `mirrored` are the coefficients of candidate + i estimate, of the mode and of its mirror image; the candidate
+    /// is twice `half` of its part.
+    #[inline(always)]
+    fn of(z: Complex32, mirrored: Complex32, m: Complex32, half: f32, w: &Weights) -> Self {
+        let c = mirrored.conj();
+        let (x, id) = ((z + c) * half, (z - c) * 0.5);
+        let d = Complex32::new(id.im, -id.re);
+        let shift = x * w.shift_x + m * w.shift_m;
+        let correction = x * w.correction_x + d * w.correction_d;
+        Self {
+            here: Complex32::new(shift.re - correction.im, shift.im + correction.re),
+            mirror: Complex32::new(shift.re + correction.im, correction.re - shift.im),
+            square: w.marginal * x.norm_sqr() - w.conditional * (x - m).norm_sqr(),
+        }
+    }
+}
+
+/// `to[j][i] = from[i][j]`, `n * n` values.
+fn transpose(from: &[Complex32], to: &mut [Complex32], n: usize) {
+    for (block, lines) in to.chunks_mut(TILE * n).enumerate() {
+        for first in (0..n).step_by(TILE) {
+            for (j, line) in lines.chunks_exact_mut(n).enumerate() {
+                let column = from[first * n + block * TILE + j..].iter().step_by(n);
+                for (to, &from) in line[first..].iter_mut().take(TILE).zip(column) {
+                    *to = from;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! The closed form against finite differences and against itself in f64.
+
+use super::*;
+use crate::diffusion::gaussian::GaussianWorld;
+use crate::random::{NoiseKey, Stream};
+
+const N: usize = 16;
+const HISTORY: usize = 4;
+
+fn noise(frame: u32, channels: usize, device: &Device) -> Tensor<4> {
+    let key = NoiseKey {
+        seed: 11,
+        stream: Stream::Test,
+        member: 0,
+        frame,
+        step: 0,
+    };
+    let values = key.normal_f32(channels * N * N);
+    Tensor::from_data(TensorData::new(values, [1, channels, N, N]), device)
+}
+
+/// The logit is quadratic in x, so a central difference of any step is exact but for rounding.
+#[test]
+fn gradient_agrees_with_finite_differences() {
+    let device = Device::flex();
+    let world = GaussianWorld::new(N, &device);
+    let discriminator = world.discriminator().unwrap();
+    let conditioned = discriminator.condition(
+        &noise(0, HISTORY, &device).mul_scalar(0.5),
+        Context::history(3),
+    );
+    for sigma in [0.05, 0.5, 5.0] {
+        let x = world.draw(noise(1, 1, &device)) + noise(2, 1, &device).mul_scalar(sigma as f32);
+        let gradient = conditioned
+            .judge(&x, sigma, &x)
+            .shift
+            .div_scalar((sigma * sigma) as f32);
+        let along = noise(3, 1, &device);
+        let h = 0.5 * sigma as f32;
+        let logit = |sign: f32| {
+            let moved = x.clone() + along.clone().mul_scalar(sign * h);
+            f64::from(to_vec(conditioned.judge(&moved, sigma, &x).logit)[0])
+        };
+        let difference = (logit(1.0) - logit(-1.0)) / (2.0 * f64::from(h));
+        let exact: f64 = to_vec(gradient * along).iter().map(|v| f64::from(*v)).sum();
+        assert!(
+            (difference - exact).abs() < 1e-3 * exact.abs().max(1.0),
+            "sigma {sigma}: {difference} {exact}"
+        );
+    }
+}
+
+/// Values, and what an error of theirs is measured by.
+type Measured = (Vec<f64>, f64);
+
+/// Largest difference, relative to what it is measured by.
+fn apart(found: &[f32], (expected, size): &Measured) -> f64 {
+    assert_eq!(found.len(), expected.len());
+    let pairs = found.iter().zip(expected);
+    pairs.fold(0.0, |a: f64, (f, e)| a.max((f64::from(*f) - e).abs())) / size
+}
+
+/// The Hartley transform of one field in f64.
+fn hartley(field: &[f32], n: usize) -> Vec<f64> {
+    wide_hartley(&field.iter().map(|v| f64::from(*v)).collect::<Vec<_>>(), n)
+}
+
+fn wide_hartley(field: &[f64], n: usize) -> Vec<f64> {
+    let cas = |k: usize, j: usize| {
+        let angle = std::f64::consts::TAU * ((k * j) % n) as f64 / n as f64;
+        (angle.cos() + angle.sin()) / (n as f64).sqrt()
+    };
+    let table: Vec<f64> = (0..n * n).map(|i| cas(i / n, i % n)).collect();
+    // Along one axis, turned; twice that is the whole.
+    let along = |f: &[f64]| -> Vec<f64> {
+        let value = |k: usize, row: usize| -> f64 {
+            (0..n).map(|j| table[k * n + j] * f[row * n + j]).sum()
+        };
+        (0..n * n).map(|i| value(i / n, i % n)).collect()
+    };
+    along(&along(field))
+}
+
+/// Logit, shift and correction of one row as the law says, in f64. Errors of the fields are measured by the larger of both,
+/// since both are added to one estimate, the logit's by the sum of what it is the difference of.
+fn exact(law: &Law, m: usize, sigma: f64, [x, denoised, forecast]: [&[f32]; 3]) -> [Measured; 3] {
+    let (c, n) = (&law.calibration, law.calibration.n);
+    let [x, d, mu] = [x, denoised, forecast].map(|f| hartley(f, n));
+    let gain = c.gain_at(sigma);
+    let (mut logit, mut terms) = (0.0, 0.0);
+    let (mut shift, mut correction) = (Vec::new(), Vec::new());
+    for (i, &g) in law.shells.groups().iter().enumerate() {
+        let live = c.c[g] > DEAD_POWER;
+        let [power, missed] = [c.c[g], c.s[m][g]].map(|v| f64::from(v.max(FLOOR)));
+        let (marginal, conditional) = (power + sigma * sigma, missed + sigma * sigma);
+        let mean = f64::from(c.beta[m][g]) * mu[i];
+        let off = x[i] - mean;
+        let (one, other) = (x[i] * x[i] / marginal, off * off / conditional);
+        let logarithm = (marginal / conditional).ln();
+        logit += 0.5 * (one - other + logarithm);
+        terms += 0.5 * (one + other + logarithm.abs());
+        let gaussian = power / marginal * x[i];
+        shift.push(mean + missed / conditional * off - gaussian);
+        let taken = 1.0 - f64::from(gain[g]);
+        correction.push(if live {
+            taken * (gaussian - d[i])
+        } else {
+            -d[i]
+        });
+    }
+    let fields = [shift, correction].map(|spectrum| wide_hartley(&spectrum, n));
+    let values = fields.iter().flatten();
+    let largest = values.fold(1e-30, |a: f64, v| a.max(v.abs()));
+    let [shift, correction] = fields.map(|field| (field, largest));
+    [(vec![logit], terms), shift, correction]
+}
+
+/// Also with dead coefficients, with gains and a calibrated forecast, and where a side is not a power of two.
+#[test]
+fn in_fourier_space_and_composed_it_is_the_law() {
+    let device = Device::flex();
+    let mut worst = [[0.0f64; 3]; 2];
+    for n in [16, 18, 64] {
+        let world = GaussianWorld::new(n, &device);
+        let mut calibration = world.discriminator().unwrap().law.calibration.clone();
+        let groups = calibration.c.len();
+        for g in groups * 3 / 4..groups {
+            calibration.c[g] = 0.0;
+        }
+        for m in 0..4 {
+            for g in 0..groups {
+                calibration.beta[m][g] = 1.0 / (1.0 + 0.1 * (g + m) as f32);
+                calibration.s[m][g] = calibration.c[g] * (0.3 + 0.1 * m as f32);
+            }
+        }
+        calibration.gain = [0.2, 0.9].map(|g| vec![g; groups]).to_vec();
+        let law = TwoTower::new(world.discriminator().unwrap().tower, calibration, &device);
+        let law = law.unwrap();
+        for rows in [1, 3] {
+            let draw = |frame: u32, channels: usize| {
+                let key = NoiseKey {
+                    seed: 12,
+                    stream: Stream::Test,
+                    member: 0,
+                    frame,
+                    step: 0,
+                };
+                let values = key.normal_f32(rows * channels * n * n);
+                let data = TensorData::new(values, [rows, channels, n, n]);
+                Tensor::<4>::from_data(data, &device)
+            };
+            for m in 0..4 {
+                let prepared = law.prepare(&draw(0, HISTORY).mul_scalar(0.5), m);
+                for sigma in [0.002, 0.05, 0.5, 5.0, 80.0] {
+                    let x = draw(1, 1) + draw(2, 1).mul_scalar(sigma as f32);
+                    let denoised = draw(3, 1).mul_scalar(0.5);
+                    let a = prepared.judge_in_fourier_space(&x, sigma, &denoised);
+                    let (a, b) = (a.unwrap(), prepared.judge_composed(&x, sigma, &denoised));
+                    let forecast = to_vec(prepared.forecast.clone());
+                    let (x, denoised) = (to_vec(x), to_vec(denoised));
+                    let parts = [a, b].map(|j| {
+                        let correction = j.correction.map(to_vec).unwrap();
+                        [to_vec(j.logit), to_vec(j.shift), correction]
+                    });
+                    for row in 0..rows {
+                        let of = |v: &[f32]| v[row * n * n..][..n * n].to_vec();
+                        let [x, d, f] = [&x, &denoised, &forecast].map(|v| of(v));
+                        let told = exact(&law.law, m, sigma, [&x, &d, &f]);
+                        for (part, told) in told.iter().enumerate() {
+                            let one = told.0.len();
+                            let errors = [0, 1].map(|path: usize| {
+                                apart(&parts[path][part][row * one..][..one], told)
+                            });
+                            for path in 0..2 {
+                                worst[path][part] = worst[path][part].max(errors[path]);
+                            }
+                            assert!(
+                                errors.iter().all(|e| *e < 1e-5),
+                                "{n}, m {m}, sigma {sigma}, part {part}: {errors:?}"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+    println!("largest relative errors of logit, shift, correction: {worst:?} (composed second)");
+}
+
+#[test]
+fn cards_that_were_cut_short_are_refused() {
+    let device = Device::flex();
+    let world = GaussianWorld::new(N, &device);
+    let good = world.discriminator().unwrap().law.calibration.clone();
+    good.validate().unwrap();
+    let broken: [fn(&mut Calibration); 5] = [
+        |c| c.beta.truncate(3),
+        |c| c.c.truncate(5),
+        |c| c.s[2][3] = f32::NAN,
+        |c| c.gain_log_sigma.reverse(),
+        |c| c.gain.truncate(1),
+    ];
+    for b in broken {
+        let mut c = good.clone();
+        b(&mut c);
+        assert!(c.validate().is_err());
+    }
+}
+
+#[test]
+fn the_gain_is_linear_between_its_levels_and_flat_beyond() {
+    let c = Calibration {
+        n: 2,
+        resolved: 1,
+        c: vec![1.0],
+        beta: vec![vec![1.0]; 4],
+        s: vec![vec![1.0]; 4],
+        gain_log_sigma: vec![-1.0, 0.0, 2.0],
+        gain: vec![vec![0.0], vec![1.0], vec![0.5]],
+    };
+    for (l, g) in [
+        (-5.0, 0.0),
+        (-1.0, 0.0),
+        (-0.5, 0.5),
+        (0.0, 1.0),
+        (1.0, 0.75),
+        (9.0, 0.5),
+    ] {
+        let found = c.gain_at(f64::exp(l))[0];
+        assert!((found - g).abs() < 1e-5, "{l}: {found} {g}");
+    }
+}
