@@ -147,7 +147,7 @@ over = "steps=3,4"
 paper = "50"
 [[study.sweeps]]
 title = "history"
-over = "m=3"
+over = "m=2"
 fixed = ["steps=4"]
 paper = "1"
 "#;
@@ -173,7 +173,7 @@ paper = "1"
     );
     let page = read("steps.md");
     assert!(page.contains("The paper: 50."), "{page}");
-    // The other sweep has a row of its own that reads 3.
+    // The other sweep has a row of its own that is marked.
     let section = |title: &str| {
         let sections = page.split("\n## ");
         let mut own = sections.filter(|s| s.to_lowercase().starts_with(title));
