@@ -51,15 +51,20 @@ pub fn keyboard(ctx: &egui::Context, state: &mut State) {
 impl State {
     /// Whether a window lies over the panels.
     pub(super) fn has_window(&self) -> bool {
-        self.help_open
-            || self.files.save_open
+        self.has_modal()
+            || self.help_open
+            || self.palette.is_open()
+            || self.notices.list_open
+            || self.lessons.list_open
+    }
+
+    /// Whether a window is open that asks for something, so that nothing else is to be reached.
+    pub(super) fn has_modal(&self) -> bool {
+        self.files.save_open
             || self.files.model_open
             || self.files.open_open
             || self.rain.is_open()
             || self.restoring.found.is_some()
-            || self.palette.is_open()
-            || self.notices.list_open
-            || self.lessons.list_open
             || self.plots.save.is_open()
             || self.keeper.asks()
     }

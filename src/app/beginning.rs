@@ -26,6 +26,7 @@ impl State {
     pub(super) fn begin(&mut self) {
         self.blow_ups = Default::default();
         self.tree.forget();
+        self.keeper.another_rollout();
         self.undo.forget_branches();
         self.play.restart();
         self.member = self.member.min(self.prefs.spec.members.saturating_sub(1));

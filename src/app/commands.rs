@@ -95,6 +95,9 @@ pub fn written(command: &Command, ctx: &Context) -> String {
 /// Does what the keyboard asks for. Where a text or a control has the keyboard, only commands with Ctrl are heard, and
 /// not those that a text has too.
 pub fn keyboard(ctx: &Context, state: &mut State) {
+    if state.has_modal() {
+        return;
+    }
     // Behind a window only keys act that are held with Ctrl, and function keys.
     let window = state.has_window();
     let taken = ctx.egui_wants_keyboard_input();

@@ -143,6 +143,7 @@ impl Notices {
         };
         let mut again = false;
         egui::Window::new("fatal")
+            .order(egui::Order::Foreground)
             .title_bar(false)
             .resizable(false)
             .anchor(egui::Align2::CENTER_CENTER, [0.0, 0.0])

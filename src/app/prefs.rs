@@ -100,6 +100,7 @@ pub struct World {
     range_limit: Option<f32>,
     smooth: bool,
     tab: Tab,
+    slots: Slots,
 }
 
 impl Default for World {
@@ -111,6 +112,7 @@ impl Default for World {
             range_limit: None,
             smooth: false,
             tab: Tab::Time,
+            slots: Slots::default(),
         }
     }
 }
@@ -124,6 +126,7 @@ pub struct Learner {
     settings: Settings,
     spec: RolloutSpec,
     tab: Tab,
+    slots: Slots,
     folds: Folds,
     tips_dismissed: bool,
 }
@@ -258,6 +261,9 @@ impl Prefs {
                 return Err(format!("{} members", prefs.spec.members));
             }
             for world in prefs.worlds.values() {
+                if !world.slots.is_valid() {
+                    return Err("a layout of the plots that does not hold together".to_owned());
+                }
                 world.settings.validate().map_err(|e| e.headline)?;
             }
             if !prefs.slots.is_valid() {
@@ -334,6 +340,7 @@ impl Prefs {
             range_limit: std::mem::replace(&mut self.range_limit, world.range_limit),
             smooth: std::mem::replace(&mut self.smooth, world.smooth),
             tab: std::mem::replace(&mut self.tab, world.tab),
+            slots: std::mem::replace(&mut self.slots, world.slots),
         };
         self.worlds.insert(self.model_name().to_owned(), aside);
         self.model = Some(model.to_owned());
@@ -355,6 +362,7 @@ impl Prefs {
             settings: std::mem::replace(&mut self.settings, settings),
             spec: std::mem::replace(&mut self.spec, spec),
             tab: std::mem::replace(&mut self.tab, Tab::Time),
+            slots: self.slots.clone(),
             folds: std::mem::replace(
                 &mut self.folds,
                 Folds {
@@ -372,6 +380,7 @@ impl Prefs {
         self.settings = learner.settings;
         self.spec = learner.spec;
         self.tab = learner.tab;
+        self.slots = learner.slots;
         self.folds = learner.folds;
         self.tips_dismissed = learner.tips_dismissed;
         let own = learner.model.as_deref().unwrap_or(DEFAULT_MODEL);

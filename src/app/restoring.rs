@@ -172,7 +172,11 @@ impl State {
             return;
         };
         match found.what {
-            What::Session(session) => self.restore_session(&model, *session, dark),
+            What::Session(session) => {
+                let archive = session.archive.clone();
+                self.restore_session(&model, *session, dark);
+                self.keeper.opened(&found.path, &archive);
+            }
             What::Recipe(recipe) => self.follow(&model, &recipe, dark),
             What::Newer(_) => {}
         }

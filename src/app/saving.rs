@@ -252,6 +252,9 @@ impl State {
             return self.nothing_to_write(&path);
         };
         self.prefs.save_folder = path.parent().map(Path::to_owned);
+        if plan.format == Format::Session {
+            self.note_saving();
+        }
         self.write_aside(ctx, path, move |watch| plan.run(watch));
     }
 
@@ -315,18 +318,17 @@ impl State {
                 self.files.save_open = false;
                 self.plots.save.close();
                 self.remember(&written.path);
-                if written
-                    .path
-                    .extension()
-                    .is_some_and(|e| e == Format::Session.ending())
-                {
-                    self.note_saved();
-                }
+                self.keeper.wrote_session(true);
                 self.notices
                     .news(format!("Saved {}", written.path.display()));
             }
-            Err(_) if written.cancelled => self.notices.news("The export was cancelled"),
-            Err(error) => self.notices.warn(error),
+            Err(error) => {
+                self.keeper.wrote_session(false);
+                match written.cancelled {
+                    true => self.notices.news("The export was cancelled"),
+                    false => self.notices.warn(error),
+                }
+            }
         }
     }
 }

@@ -103,8 +103,14 @@ pub fn show(ui: &mut Ui, state: &mut State) {
 /// The panel on the right.
 pub fn side(ui: &mut Ui, state: &mut State) {
     match state.stage {
-        Stage::Wall if state.wall.is_open() => wall::side(ui, state),
-        Stage::Twin => twin::side(ui, state),
+        Stage::Wall if state.wall.is_open() => {
+            state.source.watch_pairs(false);
+            wall::side(ui, state);
+        }
+        Stage::Twin => {
+            state.source.watch_pairs(false);
+            twin::side(ui, state);
+        }
         _ => diagnostics::show(ui, state),
     }
 }

@@ -129,8 +129,6 @@ pub struct State {
     pub palette: Palette,
     /// A copy in case of a crash.
     pub(super) keeper: Keeper,
-    /// The copy of a program that ended badly.
-    pub(super) recovered: Option<PathBuf>,
     /// Whether the help sheet is open.
     pub help_open: bool,
     /// The lanes alone, large.
@@ -213,7 +211,6 @@ impl State {
             recorded_on: String::new(),
             palette: Palette::default(),
             keeper: Keeper::default(),
-            recovered: None,
             help_open: false,
             presenter: Presenter::default(),
             lessons: Lessons::default(),
@@ -267,7 +264,10 @@ impl State {
             Event::Started(facts) => {
                 if self.facts.is_none() && !self.restored {
                     self.undo.start_from_here();
-                    self.take_suggestions(&facts);
+                    // What was set meanwhile stays.
+                    if self.generation == 0 {
+                        self.take_suggestions(&facts);
+                    }
                 }
                 self.blank = vec![f32::NAN; facts.shape.1].into();
                 self.rows = match &facts.globe {
@@ -363,6 +363,7 @@ impl State {
     pub fn go_back_to(&mut self, index: usize) {
         self.source.send(Command::Pause);
         self.source.send(Command::TruncateTo(index));
+        self.keeper.another_rollout();
         self.blow_ups = Default::default();
         self.play = Playback::default();
     }

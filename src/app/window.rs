@@ -168,6 +168,8 @@ fn panels(ui: &mut Ui, state: &mut State) {
     let narrow = ctx.content_rect().width() < NARROW;
     if !(narrow && matches!(state.stage, Stage::Edit | Stage::Microscope)) {
         diagnostics(ui, state, frame(16, 0));
+    } else {
+        state.source.watch_pairs(false);
     }
     lessons::panel::strip(ui, state);
     egui::CentralPanel::no_frame().show(ui, |ui| stage::show(ui, state));

@@ -49,6 +49,7 @@ pub fn run(args: &ModelsArgs) -> Result<u8> {
                 "hash": model.hash(),
                 "weight_bytes": model.weight_bytes(),
                 "parameters": card.denoiser.parameters,
+                "suggested_history": card.two_tower.as_ref().map(|t| t.suggested_history),
                 "suggested_guidance": card.two_tower.as_ref().map(|t| t.suggested_strength),
             }));
             continue;

@@ -135,7 +135,11 @@ impl Scene {
             Panel {
                 title: d.title.clone(),
                 made_by: match &found {
-                    Some((_, rms)) => format!("±{} · rms {rms:.2} {}", d.look.range.hi, self.units),
+                    Some((_, rms)) => {
+                        // Three digits that count.
+                        let places = (2.0 - rms.max(1e-6).log10().floor()).clamp(0.0, 6.0) as usize;
+                        format!("±{} · rms {rms:.places$} {}", d.look.range.hi, self.units)
+                    }
                     None => "no frame".to_owned(),
                 },
                 color: d.color,

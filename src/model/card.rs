@@ -416,6 +416,12 @@ impl ModelCard {
             return fail("a network has other inputs or outputs than its task has".into());
         }
         if let Some(t) = &card.two_tower {
+            if t.suggested_history > 3 {
+                return fail(format!(
+                    "two_tower.suggested_history is {}, it goes from 0 to 3",
+                    t.suggested_history
+                ));
+            }
             match (&t.calibration, &t.wavelet, &card.data.globe) {
                 (Some(c), None, None) => c.validate()?,
                 (None, Some(w), Some(_)) => w.validate()?,

@@ -112,15 +112,15 @@ impl RainLane {
 
     /// The same without the figures of the day.
     pub fn add(&mut self, members: &[Arc<[f32]>], frame: usize, date: Date) {
+        if self.stream.days() == 0 && self.begins.is_empty() {
+            self.first = frame;
+        }
         self.add_of_month(members, frame, month0(date));
     }
 
     fn add_of_month(&mut self, members: &[Arc<[f32]>], frame: usize, month0: usize) {
         if self.stream.days() == 0 {
             self.begun = frame;
-            if self.begins.is_empty() {
-                self.first = frame;
-            }
         }
         if self.stream.push(&views(members), month0) {
             self.count(members, 1.0);
@@ -226,7 +226,8 @@ impl RainLane {
     pub fn go_back(&mut self, next: usize, day: DayOf<'_>) {
         let known = self.begins.len();
         self.begins.retain(|begin| *begin < next);
-        if self.begins.len() < known {
+        let cut = next <= self.begun && next > self.first && self.begins.is_empty();
+        if self.begins.len() < known || cut {
             self.read_again(next, day);
             return;
         }

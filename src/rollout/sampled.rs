@@ -190,13 +190,15 @@ impl FrameInProgress {
             };
             let settings = *before != but_for_strengths;
             let context = *told_before != told;
+            // The video model has no discriminator that could be made to believe something.
+            let seen = without_belief(*told_before) != without_belief(told);
             let changed: Vec<bool> = strengths
                 .iter()
                 .zip(strengths_before)
                 .enumerate()
                 .map(|(row, (now, then))| {
                     let video = row >= self.image_rows;
-                    now != then || (*now != 0.0 && settings) || ((video || *now != 0.0) && context)
+                    now != then || (*now != 0.0 && (settings || context)) || (video && seen)
                 })
                 .collect();
             self.sampler.guided_anew(&changed);
@@ -207,6 +209,7 @@ impl FrameInProgress {
     /// The networks of this frame's rows. The video model looks at the history when it is told something new.
     fn denoiser<'a>(&mut self, engine: &'a Engine, context: Context) -> Result<Rows<'a>> {
         let behind = self.rows.len() - self.image_rows;
+        let context = without_belief(context);
         let video = if behind == 0 {
             None
         } else {
@@ -351,6 +354,13 @@ fn ratio(e: &Evaluation) -> Tensor<1> {
             .sqrt()
     };
     norm(e.guidance.clone()) / norm(e.denoised.clone() - e.x.clone())
+}
+
+fn without_belief(context: Context) -> Context {
+    Context {
+        belief: None,
+        ..context
+    }
 }
 
 /// The noise of one step: the same for a member in every lane, so that what differs is the method.

@@ -44,6 +44,8 @@ pub(super) struct Session<'a> {
     pub(super) current: Option<Current>,
     pub(super) stopped: [bool; LANES],
     pub(super) frame_seconds: Option<f64>,
+    /// When the next frame may begin, in a world that is made faster than it can be looked at.
+    pub(super) not_before: Option<Instant>,
     checked_generation: u64,
     /// The recipe that is followed, if one is.
     pub(super) replay: Option<Replay>,
@@ -169,6 +171,7 @@ impl<'a> Session<'a> {
             current: None,
             stopped: [false; LANES],
             frame_seconds: None,
+            not_before: None,
             checked_generation: 0,
             replay: None,
             resting: BTreeMap::new(),
@@ -392,7 +395,7 @@ impl<'a> Session<'a> {
         self.idle_line();
         if self.engine.card.closed_form.is_some() && self.mode == Mode::Running {
             // Without networks frames come faster than they can be looked at.
-            std::thread::sleep(self.shared.pace().saturating_sub(began.elapsed()));
+            self.not_before = Some(began + self.shared.pace());
         }
         for (lane, what) in blown {
             self.shared.event(Event::BlowUp {

@@ -1,6 +1,7 @@
 //! What the window asks the worker for, between two solver steps, and what the status bar says of it.
 
-use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::time::{Duration, Instant};
 
 use super::protocol::{Command, Event, Scripted, Versioned};
 use super::replay::Replay;
@@ -14,6 +15,12 @@ impl Session<'_> {
                 match commands.recv() {
                     Ok(c) => c,
                     Err(_) => return false,
+                }
+            } else if let Some(wait) = self.wait() {
+                match commands.recv_timeout(wait) {
+                    Ok(c) => c,
+                    Err(RecvTimeoutError::Timeout) => return true,
+                    Err(RecvTimeoutError::Disconnected) => return false,
                 }
             } else {
                 match commands.try_recv() {
@@ -46,6 +53,15 @@ impl Session<'_> {
                 return false;
             }
         }
+    }
+
+    /// How long the next frame has to wait.
+    fn wait(&mut self) -> Option<Duration> {
+        let left = self.not_before?.checked_duration_since(Instant::now());
+        if left.is_none() {
+            self.not_before = None;
+        }
+        left
     }
 
     /// Begins to follow the settings of a recipe.

@@ -8,6 +8,7 @@ use eddyscope::app::{
 };
 use eddyscope::closed_form::{ClosedForm, Way};
 use eddyscope::device::DeviceRequest;
+use eddyscope::rollout::frame::FrameSet;
 use eddyscope::rollout::protocol::Command;
 use eddyscope::rollout::worker::{Worker, WorkerOptions};
 use egui_kittest::Harness;
@@ -41,6 +42,8 @@ fn live<'a>(prefs: Prefs) -> Option<Window<'a>> {
                         let options = WorkerOptions {
                             model: start.model,
                             device: DeviceRequest::Cpu,
+                            suggest: start.suggest,
+                            resume: start.resume,
                             ..WorkerOptions::default()
                         };
                         let worker =
@@ -232,6 +235,42 @@ fn a_lesson_left_in_the_middle_goes_on_there() {
     harness.get_by_label("One frame more");
     assert_eq!(state(&mut harness).prefs.settings.guidance.history, 0);
     harness.get_by_label_contains("2 of 3");
+}
+
+/// Through two lessons and out again: the rollout that was on screen is there, frame for frame.
+#[test]
+fn the_rollout_before_a_lesson_is_there_again() {
+    let mut prefs = own();
+    prefs.spec.seed = 77;
+    let Some(mut harness) = live(prefs) else {
+        return;
+    };
+    until(&mut harness, "frames", |s| s.last() >= 8);
+    key(&mut harness, egui::Key::Space);
+    until(&mut harness, "a pause", |s| !s.progress.running);
+    let frames = |s: &State| -> Vec<Vec<f32>> {
+        let of = |f: &Arc<FrameSet>| {
+            f.lanes[2]
+                .as_ref()
+                .map(|l| l.members[0].to_vec())
+                .unwrap_or_default()
+        };
+        s.archive.frames.iter().map(of).collect()
+    };
+    let before = frames(state(&mut harness));
+    for name in ["Begin: Why frames flicker", "Begin: Memory"] {
+        key(&mut harness, egui::Key::F2);
+        click(&mut harness, name);
+        until(&mut harness, "frames of the lesson", |s| {
+            s.spec().seed != 77 && s.facts.is_some() && s.last() >= 6
+        });
+    }
+    click(&mut harness, "Leave");
+    until(&mut harness, "the frames from before", |s| {
+        s.facts.is_some() && s.last() + 1 == before.len()
+    });
+    assert_eq!(state(&mut harness).spec().seed, 77);
+    assert_eq!(frames(state(&mut harness)), before);
 }
 
 #[test]

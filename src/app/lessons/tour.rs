@@ -62,9 +62,24 @@ struct Own {
     learner: Learner,
     stage: Stage,
     member: usize,
-    /// The rollout that was on screen, and whether it was going on.
-    archive: Archive,
-    playing: bool,
+    rollout: OwnRollout,
+}
+
+/// The rollout that was on screen before a lesson.
+#[derive(Debug, Default)]
+pub(in crate::app) struct OwnRollout {
+    /// Its frames.
+    pub archive: Archive,
+    /// What it started from.
+    pub spec: RolloutSpec,
+    /// Whether it was going on.
+    pub playing: bool,
+}
+
+impl Own {
+    fn take_rollout(&mut self) -> OwnRollout {
+        std::mem::take(&mut self.rollout)
+    }
 }
 
 impl Tour {
@@ -79,6 +94,11 @@ impl Tour {
             let answer = (self.guess, self.figures.clone());
             self.answered.insert(self.step, answer);
         }
+    }
+
+    /// The learner's own rollout.
+    pub(in crate::app) fn own_archive(&self) -> &Archive {
+        &self.own.rollout.archive
     }
 
     /// Whether the prediction was right: a number if it is off by less than a tenth of the slider.
@@ -99,6 +119,8 @@ impl State {
     /// Begins a lesson, or goes on with it.
     pub fn open_lesson(&mut self, lesson: &Arc<Lesson>) {
         let model_before = self.prefs.model_name().to_owned();
+        // From one lesson into another: what is the learner's own stays what it was.
+        let before = self.lessons.tour.as_mut().map(|t| t.own.take_rollout());
         self.end_lesson();
         self.lessons.list_open = false;
         let taken = self.prefs.lessons.get(&lesson.name).copied();
@@ -111,8 +133,11 @@ impl State {
             learner,
             stage: std::mem::take(&mut self.stage),
             member: std::mem::take(&mut self.member),
-            archive: self.archive.clone(),
-            playing: self.play.playing,
+            rollout: before.unwrap_or_else(|| OwnRollout {
+                archive: self.archive.clone(),
+                spec: self.on_screen.clone(),
+                playing: self.play.playing,
+            }),
         };
         self.set_as_in(lesson, step);
         self.lessons.tour = Some(Tour {
@@ -174,19 +199,17 @@ impl State {
     /// there again.
     pub fn leave_lesson(&mut self) {
         let model = self.prefs.model_name().to_owned();
-        let own = self.lessons.tour.as_mut().map(|t| {
-            let archive = std::mem::take(&mut t.own.archive);
-            (archive, t.own.playing)
-        });
+        let own = self.lessons.tour.as_mut().map(|t| t.own.take_rollout());
         if !self.end_lesson() {
             return;
         }
         match own {
-            Some((archive, playing)) if !archive.frames.is_empty() => {
+            Some(own) if !own.archive.frames.is_empty() => {
+                self.prefs.spec = own.spec;
                 self.forget_model();
-                self.launch_with(Some(archive), playing.then_some(Command::Run));
+                self.launch_with(Some(own.archive), own.playing.then_some(Command::Run));
                 self.play = Playback::default();
-                self.play.playing = playing;
+                self.play.playing = own.playing;
             }
             _ => self.begin_again(&model),
         }

@@ -163,9 +163,10 @@ fn guidance(ui: &mut Ui, state: &mut State) {
             known_world::belief(ui, state);
             g.belief = state.prefs.settings.guidance.belief;
         } else if segmented(ui, "Discriminator", &mut g.discriminator, &choices) {
-            // Each has a strength of its own.
+            // Each has a strength and a history length of its own.
             if let Some(facts) = &state.facts {
                 g.strength = facts.suggested_strength[g.discriminator as usize];
+                g.history = facts.suggested_history[g.discriminator as usize];
             }
         }
         let tip = "Guidance acts only at noise levels σ in this interval (the data's σ is 0.5)";

@@ -17,7 +17,8 @@ pub fn window(ctx: &egui::Context, state: &mut State) {
         return;
     };
     let mut open = true;
-    let (mut go, mut start, mut cancel) = (false, false, false);
+    let (mut go, mut start, mut cancel, mut discard) = (false, false, false, false);
+    let left = state.keeper.has_recovered(&found.path);
     let shown = egui::Window::new("Restore the run")
         .open(&mut open)
         .collapsible(false)
@@ -25,7 +26,7 @@ pub fn window(ctx: &egui::Context, state: &mut State) {
         .anchor(egui::Align2::CENTER_CENTER, [0.0, -40.0])
         .show(ctx, |ui| {
             ui.set_width(440.0);
-            if state.recovered.as_ref() == Some(&found.path) {
+            if left {
                 let text = "The program did not end as it should last time. This copy of the rollout was kept:";
                 ui.add(egui::Label::new(text).wrap());
                 ui.add_space(GRID);
@@ -56,15 +57,24 @@ pub fn window(ctx: &egui::Context, state: &mut State) {
                             .clicked();
                     }
                     cancel = ui.button("Cancel").clicked();
+                    if left {
+                        discard = ui
+                            .button("Discard")
+                            .on_hover_text("Delete the copy; otherwise it is offered again")
+                            .clicked();
+                    }
                 });
             });
         });
     widgets::modal(ctx, shown.as_ref());
+    if discard {
+        state.keeper.discard();
+    }
     if go {
         state.restore(ctx.theme() == egui::Theme::Dark);
     } else if start {
         state.start_from_found(ctx);
-    } else if cancel || !open {
+    } else if cancel || discard || !open {
         state.restoring.found = None;
     }
 }

@@ -58,12 +58,14 @@ impl Slots {
 
     fn panes(&self) -> Vec<(TileId, Tab)> {
         let mut out = Vec::new();
-        // A stack rather than a recursion; a tile is never seen twice, whatever a file says.
+        // A stack rather than a recursion; a tile is never followed twice, whatever a file says.
         let mut todo: Vec<TileId> = self.tree.root.into_iter().collect();
+        let mut seen = Vec::new();
         while let Some(id) = todo.pop() {
-            if out.len() > MOST || todo.len() > 64 {
-                break;
+            if seen.contains(&id) {
+                continue;
             }
+            seen.push(id);
             match self.tree.tiles.get(id) {
                 Some(Tile::Pane(tab)) => out.push((id, *tab)),
                 Some(Tile::Container(c)) => todo.extend(c.children_vec().into_iter().rev()),
@@ -80,10 +82,22 @@ impl Slots {
         tabs.sort_by_key(|t| *t as usize);
         tabs.dedup();
         let held = self.tree.tiles.tiles().filter(|t| t.is_pane()).count();
-        let inside = self.tree.tiles.tiles().all(|tile| match tile {
-            Tile::Pane(_) => true,
-            Tile::Container(c) => c.children().all(|id| self.tree.tiles.get(*id).is_some()),
-        });
+        // Each tile but the root is the child of one, and is there.
+        let mut children: Vec<TileId> = self
+            .tree
+            .tiles
+            .tiles()
+            .flat_map(|tile| match tile {
+                Tile::Pane(_) => Vec::new(),
+                Tile::Container(c) => c.children_vec(),
+            })
+            .chain(self.tree.root)
+            .collect();
+        let inside = children.iter().all(|id| self.tree.tiles.get(*id).is_some());
+        let count = children.len();
+        children.sort_by_key(|id| id.0);
+        children.dedup();
+        let inside = inside && children.len() == count;
         (1..=MOST).contains(&panes.len())
             && held == panes.len()
             && tabs.len() == panes.len()
@@ -151,6 +165,11 @@ impl Slots {
         let tiles = &mut self.tree.tiles;
         let pane = tiles.insert_pane(new);
         let parent = tiles.parent_of(id);
+        if let Some(Tile::Container(c)) = parent.and_then(|p| tiles.get_mut(p))
+            && matches!(c.kind(), ContainerKind::Tabs | ContainerKind::Grid)
+        {
+            c.set_kind(ContainerKind::Vertical);
+        }
         let below = parent.is_some_and(|p| {
             tiles.get_container(p).map(Container::kind) == Some(ContainerKind::Vertical)
         });
@@ -224,7 +243,7 @@ pub fn show(ui: &mut Ui, state: &mut State) {
     };
     slots.tree.ui(&mut shown, ui);
     slots.without_tabs();
-    let (asked, before) = (shown.asked, state.prefs.tab);
+    let asked = shown.asked;
     state.prefs.slots = slots;
     let slots = &mut state.prefs.slots;
     let tab_of = |slots: &Slots, id| slots.tree.tiles.get_pane(&id).copied();
@@ -243,7 +262,7 @@ pub fn show(ui: &mut Ui, state: &mut State) {
                 close(state, tab);
             }
         }
-        None => state.prefs.tab = before,
+        None => {}
     }
 }
 
@@ -469,6 +488,13 @@ mod tests {
         let mut lost = slots.clone();
         lost.tree.root = None;
         assert!(!lost.is_valid());
+        // A container within itself.
+        let mut round = slots.clone();
+        let root = round.tree.root.unwrap();
+        if let Some(Tile::Container(Container::Linear(line))) = round.tree.tiles.get_mut(root) {
+            line.children.push(root);
+        }
+        assert!(!round.is_valid());
         let mut dangling = slots;
         let id = dangling.pane_of(Tab::Space).unwrap();
         dangling.tree.tiles.remove(id);

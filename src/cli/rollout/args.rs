@@ -87,7 +87,7 @@ pub struct RolloutArgs {
     #[arg(long, value_name = "LAMBDA", allow_negative_numbers = true)]
     pub guidance: Option<f32>,
     /// Guidance strength of the lane guided-video [default: the model's suggestion]
-    #[arg(long, value_name = "LAMBDA")]
+    #[arg(long, value_name = "LAMBDA", allow_negative_numbers = true)]
     pub video_guidance: Option<f32>,
     /// History length m: frames before the last one that the discriminator sees [default: the model's suggestion]
     #[arg(long, value_parser = clap::value_parser!(u8).range(0..=3))]
