@@ -153,6 +153,7 @@ fn one_guided_frame_agrees_with_the_reference() {
             discriminator: Some(conditioned.as_ref()),
             guidance: &GuidanceSettings::default(),
             strengths: &vec![1.0; rows],
+            flow: None,
             noise: &none,
         });
     }

@@ -100,6 +100,9 @@ fn bits_do_not_depend_on_threads_or_on_the_company_of_other_members() {
         ("dpm", "encoder", "10"),
         ("dpm3", "two-tower", "6"),
         ("unipc", "two-tower", "6"),
+        ("flow", "two-tower", "4"),
+        // There is no law to follow: another solver makes the frames.
+        ("flow", "encoder", "4"),
     ] {
         let common = [
             "--frames",

@@ -2,7 +2,9 @@
 
 use crate::render::projection::half_turn;
 use crate::rollout::frame::FrameSet;
-use crate::rollout::settings::{DiscriminatorKind, LaneKind, Schedule, Settings, Solver, Start};
+use crate::rollout::settings::{
+    DiscriminatorKind, LaneKind, SamplerSettings, Schedule, Settings, Solver, Start,
+};
 
 use super::state::State;
 use super::widgets::number;
@@ -15,6 +17,7 @@ pub fn solver(solver: Solver) -> &'static str {
         Solver::Dpm => "dpm",
         Solver::Dpm3 => "dpm3",
         Solver::UniPc => "unipc",
+        Solver::Flow => "flow",
     }
 }
 
@@ -175,6 +178,13 @@ pub fn changes(a: &Settings, b: &Settings) -> Vec<Changed> {
     };
     say("start", start(sa.start), start(sb.start));
     say("σ max", sa.sigma_max.to_string(), sb.sigma_max.to_string());
+    let first = |s: &SamplerSettings| match s.solver {
+        Solver::Flow => s.sigma_first.to_string(),
+        _ => "-".to_owned(),
+    };
+    if sa.solver == sb.solver {
+        say("first σ", first(sa), first(sb));
+    }
     for lane in LaneKind::ALL {
         let on = |s: &Settings| s.lanes[lane.index()];
         if on(a) != on(b) {

@@ -79,12 +79,12 @@ pub struct EvaluateArgs {
     /// Which discriminator guides
     #[arg(long, value_enum, default_value = "two-tower")]
     pub discriminator: DiscriminatorKind,
-    /// Noise levels of the sampler
-    #[arg(long, default_value_t = 10)]
-    pub steps: usize,
-    /// Integrator
-    #[arg(long, value_enum, default_value = "dpm")]
-    pub solver: Solver,
+    /// Noise levels of the sampler [default: 6 for flow, 10 for the other solvers]
+    #[arg(long)]
+    pub steps: Option<usize>,
+    /// Integrator [default: flow]
+    #[arg(long, value_enum)]
+    pub solver: Option<Solver>,
     /// Seed of all noise, and of the starts
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -217,8 +217,11 @@ fn settings(args: &EvaluateArgs, model: &Model) -> Result<Settings> {
     guidance.strength = args.guidance.unwrap_or(guidance.strength);
     guidance.history = args.history.map_or(guidance.history, usize::from);
     guidance.season = args.season;
-    settings.sampler.steps = args.steps;
-    settings.sampler.solver = args.solver;
+    let sampler = &mut settings.sampler;
+    if let Some(solver) = args.solver {
+        (sampler.solver, sampler.steps) = (solver, solver.usual_steps());
+    }
+    sampler.steps = args.steps.unwrap_or(sampler.steps);
     settings.validate()?;
     Ok(settings)
 }

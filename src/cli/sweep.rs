@@ -35,7 +35,7 @@ Examples:
   eddyscope sweep --model runs/mine --over solver=dpm,dpm3,unipc --over steps=4..14/2 --out runs/mine-steps --write-card
 
 What can be varied: lambda, m, steps, solver, interval (LOW:HIGH noise levels in which guidance acts), churn, sigma-max,
-sigma-min, discriminator. All runs share seed, members and start, so that what differs is the setting.
+sigma-min, sigma-first, discriminator. All runs share seed, members and start, so that what differs is the setting.
 
 The folder holds points/ (one JSON a point, with its recipe), sweep.json, sweep.csv and a figure, sweep.svg and sweep.png. A
 point that is there with the same recipe is not made again: an interrupted sweep goes on where it was.

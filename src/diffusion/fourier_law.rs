@@ -11,6 +11,7 @@ use rustfft::num_complex::Complex32;
 use rustfft::{Fft, FftPlanner};
 
 use super::basis::Shells;
+use super::flow;
 
 /// Side of the squares in which a field is transposed: 64 bytes are a line of the cache.
 const TILE: usize = 8;
@@ -24,6 +25,16 @@ pub(super) struct FourierLaw {
     groups: Vec<u16>,
     sizes: Vec<usize>,
     work: RefCell<Work>,
+}
+
+/// A row's state, its estimate and its remainder of the step before, as [`FourierLaw::advance`] takes them.
+pub(super) struct Moved<'a> {
+    /// `n * n` cells.
+    pub x: &'a [f32],
+    /// `n * n` cells; `None` = the law alone.
+    pub estimate: Option<&'a [f32]>,
+    /// `n * n` coefficients, as an earlier step returned them.
+    pub before: Option<&'a [f32]>,
 }
 
 struct Work {
@@ -109,7 +120,6 @@ impl FourierLaw {
         let work = &mut *self.work.borrow_mut();
         // Rounding goes from the larger part of a complex field into the smaller one: a candidate of mostly noise is made as
         // small as an estimate, by a power of two.
-        let largest = |v: &[f32]| v.iter().fold(1e-30f32, |a, v| a.max(v.abs()));
         let power = (largest(x) / largest(denoised)).log2().clamp(-60.0, 60.0);
         let smaller = (-power.round()).exp2();
         for ((z, &x), &d) in work.a.iter_mut().zip(x).zip(denoised) {
@@ -171,12 +181,84 @@ impl FourierLaw {
         (0.5 * (squares * f64::from(scale) + logarithms)) as f32
     }
 
+    /// Moves a row along the flow of the law: `weights` has an entry for each group, `forecast` is that of
+    /// [`Self::forecast`]. `n * n` cells go to the end of `next`; with an estimate, `n * n` coefficients to the end of
+    /// `remainder`.
+    ///
+    /// The coefficients are those of the Hartley transform, `Re X - Im X` of a field's Fourier coefficients X: real numbers, and
+    /// a transform that takes back what it did.
+    pub fn advance(
+        &self,
+        row: &Moved<'_>,
+        forecast: Option<&[Complex32]>,
+        weights: &[flow::Weights],
+        next: &mut Vec<f32>,
+        remainder: &mut Vec<f32>,
+    ) {
+        let n = self.n;
+        let work = &mut *self.work.borrow_mut();
+        // See `judge`.
+        let smaller = match row.estimate {
+            None => 1.0,
+            Some(d) => (-(largest(row.x) / largest(d))
+                .log2()
+                .clamp(-60.0, 60.0)
+                .round())
+            .exp2(),
+        };
+        match row.estimate {
+            Some(estimate) => {
+                for ((z, &x), &d) in work.a.iter_mut().zip(row.x).zip(estimate) {
+                    *z = Complex32::new(x * smaller, d);
+                }
+            }
+            None => {
+                for (z, &x) in work.a.iter_mut().zip(row.x) {
+                    *z = Complex32::new(x, 0.0);
+                }
+            }
+        }
+        self.transform(&*self.forward, work);
+        let (half, cells) = (0.5 / smaller, n * n);
+        let known = remainder.len();
+        if row.estimate.is_some() {
+            remainder.resize(known + cells, 0.0);
+        }
+        for i in 0..n {
+            let lines = [i, if i == 0 { 0 } else { n - i }].map(|k| k * n);
+            for j in 0..n {
+                let (at, mirror) = (lines[0] + j, lines[1] + if j == 0 { 0 } else { n - j });
+                let w = &weights[usize::from(self.groups[at])];
+                let (z, c) = (work.a[at], work.a[mirror]);
+                let x = half * (z.re + c.re + c.im - z.im);
+                let m = forecast.map_or(0.0, |f| f[at].re - f[at].im);
+                let mut to = w.keep * x + w.mean * m;
+                if row.estimate.is_some() {
+                    let estimate = 0.5 * (z.im + c.im + z.re - c.re);
+                    let r = w.scale * (estimate - w.law_x * x - w.law_m * m);
+                    let before = row.before.map_or(0.0, |b| b[at]);
+                    to += w.now * r + w.before * before;
+                    remainder[known + at] = r;
+                }
+                work.b[at] = Complex32::new(to, 0.0);
+            }
+        }
+        std::mem::swap(&mut work.a, &mut work.b);
+        self.transform(&*self.forward, work);
+        let scale = 1.0 / cells as f32;
+        next.extend(work.a.iter().map(|z| scale * (z.re - z.im)));
+    }
+
     /// `[y][x]` to `[kx][ky]`, or `[kx][ky]` to `[y][x]`, in `work.a`.
     fn transform(&self, fft: &dyn Fft<f32>, work: &mut Work) {
         fft.process_outofplace_with_scratch(&mut work.a, &mut work.b, &mut work.scratch);
         transpose(&work.b, &mut work.a, self.n);
         fft.process_with_scratch(&mut work.a, &mut work.scratch);
     }
+}
+
+fn largest(v: &[f32]) -> f32 {
+    v.iter().fold(1e-30, |a, v| a.max(v.abs()))
 }
 
 /// A mode's answer.

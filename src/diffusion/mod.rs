@@ -7,6 +7,7 @@
 
 pub mod basis;
 pub mod encoder;
+pub mod flow;
 mod fourier_law;
 pub mod gaussian;
 pub mod global_mean;
@@ -24,6 +25,8 @@ use burn::tensor::Tensor;
 
 use crate::closed_form::Belief;
 use crate::nn::Cost;
+
+use self::flow::Flow;
 
 /// An image model: the expected clean image given a noised one.
 pub trait Denoise {
@@ -69,6 +72,11 @@ pub trait Discriminate {
     /// Looks at the history, once a frame. `history` is `[rows, 4, height, width]`, newest first; frames beyond
     /// the context's history length are ignored.
     fn condition(&self, history: &Tensor<4>, context: Context) -> Box<dyn Conditioned>;
+
+    /// The flow of the law that it takes the frames to follow when nothing is known of the past; `None` where it has none.
+    fn unconditional_flow(&self) -> Option<Box<dyn Flow>> {
+        None
+    }
 }
 
 /// A two-tower discriminator, from which the control "forecaster + noise" can be drawn.
@@ -87,6 +95,11 @@ pub trait Control: Discriminate {
 pub trait Conditioned {
     /// Judges `x` at noise level `sigma`; `denoised` is the image model's estimate for it.
     fn judge(&self, x: &Tensor<4>, sigma: f64, denoised: &Tensor<4>) -> Judgement;
+
+    /// The flow of the law that it takes the next frame to follow; `None` where it has none.
+    fn flow(&self) -> Option<&dyn Flow> {
+        None
+    }
 }
 
 /// What a discriminator says of a noised candidate.

@@ -25,7 +25,7 @@ impl Multistep {
             Solver::Dpm => (2, false, true),
             Solver::Dpm3 => (3, false, false),
             Solver::UniPc => (2, true, false),
-            Solver::Heun | Solver::AsPrinted => return None,
+            Solver::Flow | Solver::Heun | Solver::AsPrinted => return None,
         };
         Some(Self {
             order,

@@ -1,10 +1,11 @@
-//! One frame from noise, step by step: stochastic Heun (two forms) and the multistep solvers.
+//! One frame from noise, step by step: stochastic Heun (two forms), the multistep solvers, and the flow of a law.
 //!
 //! The state is `[rows, 1, height, width]`; all rows share the noise levels, each row has its own guidance strength
 //! (0 for the unconditional lane), so that lanes and members go through the networks together.
 
 use burn::tensor::{Tensor, TensorData};
 
+use super::flow::{Advance, Flow};
 use super::multistep::{Multistep, weights};
 use super::schedule::{churned, levels};
 use super::{Conditioned, Denoise, to_vec};
@@ -54,8 +55,20 @@ pub struct StepContext<'a> {
     pub guidance: &'a GuidanceSettings,
     /// Guidance strength of each row.
     pub strengths: &'a [f32],
+    /// The Gaussian law of the frame, for [`Solver::Flow`].
+    pub flow: Option<Follow<'a>>,
     /// Standard normal noise for step i, `[rows, 1, height, width]`; a pure function of i.
     pub noise: &'a dyn Fn(usize) -> Tensor<4>,
+}
+
+/// A law whose flow is followed.
+#[derive(Clone, Copy)]
+pub struct Follow<'a> {
+    /// The law.
+    pub flow: &'a dyn Flow,
+    /// For each row, the strength of the law that its network knows without any guidance: 0 for an image model, 1 for one
+    /// that sees the history.
+    pub known: &'a [f32],
 }
 
 /// A frame on its way from noise.
@@ -63,6 +76,8 @@ pub struct Sampler {
     settings: SamplerSettings,
     levels: Vec<f64>,
     x: Tensor<4>,
+    /// Noise level of `x` before the first step.
+    top: f64,
     next: usize,
     past: Past,
 }
@@ -74,6 +89,8 @@ struct Past {
     estimates: Vec<(Tensor<4>, f64)>,
     /// The state that the newest of them was made from the last step with.
     x: Option<Tensor<4>>,
+    /// What the last of them knew beyond a law whose flow is followed, and its noise level.
+    beyond: Option<(Tensor<4>, f64)>,
     /// How many of the estimates each row may use.
     usable: Vec<usize>,
 }
@@ -114,6 +131,7 @@ impl Sampler {
             settings: settings.clone(),
             levels,
             x,
+            top: f64::from(top),
             next: 0,
             past: Past {
                 usable: vec![0; rows],
@@ -156,9 +174,7 @@ impl Sampler {
     fn evaluate(&self, ctx: &StepContext<'_>, x: &Tensor<4>, sigma: f64) -> Guided {
         let denoised = ctx.denoiser.denoise(x, sigma);
         let judgement = ctx.discriminator.map(|d| d.judge(x, sigma, &denoised));
-        let inside =
-            (f64::from(ctx.guidance.sigma_lo)..=f64::from(ctx.guidance.sigma_hi)).contains(&sigma);
-        let active = inside && ctx.strengths.iter().any(|&l| l != 0.0);
+        let active = acts(ctx.guidance, sigma) && ctx.strengths.iter().any(|&l| l != 0.0);
         let (score_part, shift) = match &judgement {
             Some(j) if active => {
                 let weight = |f: &dyn Fn(f32) -> f32| {
@@ -200,6 +216,7 @@ impl Sampler {
         let (here, there) = (self.levels[i], self.levels[i + 1]);
         let evaluations = match (Multistep::of(self.settings.solver), self.settings.solver) {
             (Some(multistep), _) => self.step_multistep(ctx, multistep, here, there),
+            (None, Solver::Flow) => self.step_flow(ctx, here, there),
             (None, solver) => self.step_heun(ctx, i, here, there, solver == Solver::AsPrinted),
         };
         self.next += 1;
@@ -248,6 +265,61 @@ impl Sampler {
             *usable = (*usable + 1).min(kept);
         }
         vec![guided.evaluation]
+    }
+
+    /// One evaluation; between them the flow of the law. Without a law, Euler's exponential step.
+    fn step_flow(&mut self, ctx: &StepContext<'_>, here: f64, there: f64) -> Vec<Evaluation> {
+        if self.next == 0
+            && let Some(follow) = &ctx.flow
+        {
+            self.follow_to(ctx, follow, here);
+        }
+        let guided = self.evaluate(ctx, &self.x, here);
+        let estimate = guided.total();
+        if there == 0.0 {
+            self.x = estimate;
+            return vec![guided.evaluation];
+        }
+        let Some(follow) = &ctx.flow else {
+            let keep = (there / here) as f32;
+            self.x = self.x.clone().mul_scalar(keep) + estimate.mul_scalar(1.0 - keep);
+            return vec![guided.evaluation];
+        };
+        let past = &mut self.past;
+        let usable: Vec<bool> = past.usable.iter().map(|&n| n > 0).collect();
+        let (next, beyond) = follow.flow.advance(&Advance {
+            x: &self.x,
+            estimate: Some(&estimate),
+            before: past.beyond.as_ref().map(|(r, sigma)| (r, *sigma)),
+            usable: &usable,
+            from: here,
+            to: there,
+            strengths: &follow.strengths(ctx, here),
+        });
+        self.x = next;
+        past.beyond = beyond.map(|r| (r, here));
+        past.usable.fill(usize::from(past.beyond.is_some()));
+        vec![guided.evaluation]
+    }
+
+    /// Follows the law alone from pure noise to the first evaluation, in parts where guidance begins or ends between.
+    fn follow_to(&mut self, ctx: &StepContext<'_>, follow: &Follow<'_>, first: f64) {
+        let ends = [ctx.guidance.sigma_hi, ctx.guidance.sigma_lo].map(f64::from);
+        let mut stops: Vec<f64> = ends
+            .into_iter()
+            .filter(|s| (first..self.top).contains(s))
+            .collect();
+        stops.push(first);
+        stops.sort_by(|a, b| b.total_cmp(a));
+        let mut from = self.top;
+        for to in stops.into_iter().filter(|&to| to < self.top) {
+            if to < from {
+                let strengths = follow.strengths(ctx, (from * to).sqrt());
+                let (x, _) = (follow.flow).advance(&Advance::law(&self.x, from, to, &strengths));
+                self.x = x;
+                from = to;
+            }
+        }
     }
 
     /// Stochastic Heun (Karras et al. 2022, algorithm 2). `as_printed`: the update of Hess et al. 2025, algorithm 1,
@@ -302,6 +374,26 @@ impl Sampler {
         self.x = x + slope.mul_scalar(dt as f32);
         vec![first.evaluation, second.evaluation]
     }
+}
+
+impl Follow<'_> {
+    /// Strength of the law in each row while guidance acts as at `sigma`. What the network knows itself is taken back by
+    /// `min(strength, 1)` ([`super::Judgement::correction`]).
+    fn strengths(&self, ctx: &StepContext<'_>, sigma: f64) -> Vec<f32> {
+        let acts = acts(ctx.guidance, sigma);
+        let strengths = ctx.strengths.iter().zip(self.known);
+        strengths
+            .map(|(&s, &known)| match acts {
+                true => s + known * (1.0 - s.min(1.0)),
+                false => known,
+            })
+            .collect()
+    }
+}
+
+/// Whether guidance acts at a noise level.
+fn acts(guidance: &GuidanceSettings, sigma: f64) -> bool {
+    (f64::from(guidance.sigma_lo)..=f64::from(guidance.sigma_hi)).contains(&sigma)
 }
 
 impl Past {

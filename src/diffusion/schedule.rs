@@ -1,9 +1,14 @@
 //! Noise levels (Karras et al. 2022, equation 5) and the churn of stochastic Heun.
 
-use crate::rollout::settings::{SamplerSettings, Schedule};
+use crate::rollout::settings::{SamplerSettings, Schedule, Solver};
 
-/// The `steps + 1` noise levels of a frame, descending from `sigma_max` to `sigma_min`, then 0.
+/// The `steps + 1` noise levels of a frame, descending from `sigma_max` to `sigma_min`, then 0. Those of [`Solver::Flow`]
+/// begin at `sigma_first`.
 pub fn levels(settings: &SamplerSettings, sigma_max: f64) -> Vec<f64> {
+    let sigma_max = match settings.solver {
+        Solver::Flow => sigma_max.min(f64::from(settings.sigma_first)),
+        _ => sigma_max,
+    };
     let (n, lo) = (settings.steps, f64::from(settings.sigma_min));
     match settings.schedule {
         Schedule::Karras => noise_levels(n, lo, sigma_max, f64::from(settings.rho)),

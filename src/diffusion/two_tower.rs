@@ -9,14 +9,17 @@
 //! `p(x|h)`. Where the image model knows more than the Gaussian `p(x)`, that knowledge `delta = D - W_C x` is taken
 //! back by `(1 - g) delta`, `g(sigma, shell)` fitted by least squares, so that it does not count twice.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use rustfft::num_complex::Complex32;
 use serde::{Deserialize, Serialize};
 
 use super::basis::{Shells, SpectralBasis};
-use super::fourier_law::{FourierLaw, Weights};
+use super::flow::{self, Advance, Composed, Flow, Span};
+use super::fourier_law::{FourierLaw, Moved, Weights};
 use super::{Conditioned, Context, Control, Discriminate, Judgement, to_vec};
 use crate::error::{Result, UserError};
 use crate::nn::on_cpu;
@@ -111,7 +114,7 @@ pub trait Forecast {
 /// The closed form over any forecaster.
 pub struct TwoTower<F> {
     tower: F,
-    law: std::rc::Rc<Law>,
+    law: Rc<Law>,
 }
 
 /// The Gaussian laws, spread over the coefficients.
@@ -124,8 +127,15 @@ struct Law {
     beta: Vec<Tensor<4>>,
     s: Vec<Tensor<4>>,
     fourier: FourierLaw,
+    steps: RefCell<HashMap<StepKey, Rc<Vec<flow::Weights>>>>,
     device: Device,
 }
+
+/// What the weights of a step along the flow depend on: history length, strength, noise levels.
+type StepKey = (usize, [u64; 4]);
+
+/// Steps whose weights are kept.
+const STEPS_KEPT: usize = 256;
 
 /// Power below which no coefficient is believed.
 const FLOOR: f32 = 1e-9;
@@ -152,13 +162,14 @@ impl<F: Forecast> TwoTower<F> {
             beta: calibration.beta.iter().map(|b| spread(b)).collect(),
             s: calibration.s.iter().map(|s| spread(&floored(s))).collect(),
             fourier: FourierLaw::new(&shells),
+            steps: RefCell::default(),
             shells,
             calibration,
             device: device.clone(),
         };
         Ok(Self {
             tower,
-            law: std::rc::Rc::new(law),
+            law: Rc::new(law),
         })
     }
 
@@ -187,12 +198,16 @@ impl<F: Forecast> Discriminate for TwoTower<F> {
     fn condition(&self, history: &Tensor<4>, context: Context) -> Box<dyn Conditioned> {
         Box::new(self.prepare(history, context.m.min(3)))
     }
+
+    fn unconditional_flow(&self) -> Option<Box<dyn Flow>> {
+        Some(Box::new(Unconditional(Rc::clone(&self.law))))
+    }
 }
 
 impl<F: Forecast> TwoTower<F> {
     fn prepare(&self, history: &Tensor<4>, m: usize) -> Prepared {
         Prepared {
-            law: std::rc::Rc::clone(&self.law),
+            law: Rc::clone(&self.law),
             forecast: self.tower.forecast(history, m),
             m,
             mean: OnceCell::new(),
@@ -202,7 +217,7 @@ impl<F: Forecast> TwoTower<F> {
 }
 
 struct Prepared {
-    law: std::rc::Rc<Law>,
+    law: Rc<Law>,
     /// `mu` in cells.
     forecast: Tensor<4>,
     m: usize,
@@ -221,15 +236,57 @@ impl Conditioned for Prepared {
         }
         self.judge_composed(x, sigma, denoised)
     }
+
+    fn flow(&self) -> Option<&dyn Flow> {
+        Some(self)
+    }
+}
+
+impl Flow for Prepared {
+    fn advance(&self, step: &Advance<'_>) -> (Tensor<4>, Option<Tensor<4>>) {
+        if on_cpu(&self.forecast) && self.law.fits(step) {
+            return self.law.advance(step, self.m, Some(self.modes()));
+        }
+        let mean = self.mean();
+        self.law.advance_composed(step, self.m, Some(mean))
+    }
+}
+
+/// The law of any frame.
+struct Unconditional(Rc<Law>);
+
+impl Flow for Unconditional {
+    fn advance(&self, step: &Advance<'_>) -> (Tensor<4>, Option<Tensor<4>>) {
+        if self.0.fits(step) {
+            return self.0.advance(step, 0, None);
+        }
+        self.0.advance_composed(step, 0, None)
+    }
 }
 
 impl Prepared {
+    fn mean(&self) -> &Tensor<4> {
+        let law = &self.law;
+        self.mean
+            .get_or_init(|| law.basis.transform(self.forecast.clone()) * law.beta[self.m].clone())
+    }
+
+    fn modes(&self) -> &[Vec<Complex32>] {
+        let law = &self.law;
+        let cells = law.calibration.n * law.calibration.n;
+        self.modes.get_or_init(|| {
+            let beta = &law.calibration.beta[self.m];
+            to_vec(self.forecast.clone())
+                .chunks_exact(cells)
+                .map(|field| law.fourier.forecast(field, beta))
+                .collect()
+        })
+    }
+
     /// From burn's operations, on any device.
     fn judge_composed(&self, x: &Tensor<4>, sigma: f64, denoised: &Tensor<4>) -> Judgement {
         let law = &self.law;
-        let mean = self
-            .mean
-            .get_or_init(|| law.basis.transform(self.forecast.clone()) * law.beta[self.m].clone());
+        let mean = self.mean();
         let s2 = (sigma * sigma) as f32;
         let marginal = law.c.clone() + s2;
         let conditional = law.s[self.m].clone() + s2;
@@ -279,13 +336,7 @@ impl Prepared {
         if shape != [rows, 1, n, n] || denoised.dims() != shape || self.forecast.dims() != shape {
             return None;
         }
-        let modes = self.modes.get_or_init(|| {
-            let beta = &law.calibration.beta[self.m];
-            to_vec(self.forecast.clone())
-                .chunks_exact(n * n)
-                .map(|field| law.fourier.forecast(field, beta))
-                .collect()
-        });
+        let modes = self.modes();
         let weights = law.weights(self.m, sigma);
         let (x, denoised) = (x.clone().into_data(), denoised.clone().into_data());
         let fields = x.as_slice::<f32>().ok()?.chunks_exact(n * n);
@@ -311,6 +362,97 @@ impl Prepared {
 }
 
 impl Law {
+    /// Whether a step can go through [`FourierLaw`].
+    fn fits(&self, step: &Advance<'_>) -> bool {
+        let n = self.calibration.n;
+        let shape = step.x.dims();
+        let tensors = [Some(step.x), step.estimate, step.before.map(|(b, _)| b)];
+        tensors.into_iter().flatten().all(on_cpu)
+            && shape == [shape[0], 1, n, n]
+            && step.estimate.is_none_or(|e| e.dims() == shape)
+    }
+
+    /// A step along the flow in Fourier space; `modes` has a forecast for each row.
+    fn advance(
+        &self,
+        step: &Advance<'_>,
+        m: usize,
+        modes: Option<&[Vec<Complex32>]>,
+    ) -> (Tensor<4>, Option<Tensor<4>>) {
+        let shape = step.x.dims();
+        let cells = shape[2] * shape[3];
+        let x = to_vec(step.x.clone());
+        let estimates = step.estimate.map(|e| to_vec(e.clone()));
+        let before = step.before.map(|(r, _)| to_vec(r.clone()));
+        fn part(values: &Option<Vec<f32>>, row: usize, cells: usize) -> Option<&[f32]> {
+            values.as_ref()?.get(row * cells..(row + 1) * cells)
+        }
+        let (mut next, mut remainder) = (Vec::with_capacity(x.len()), Vec::new());
+        for (row, x) in x.chunks_exact(cells).enumerate() {
+            let strength = step.strengths.get(row).copied().unwrap_or(0.0);
+            let earlier = step.before_of(row);
+            let weights = self.step_weights(m, strength, step.from, step.to, earlier);
+            let moved = Moved {
+                x,
+                estimate: part(&estimates, row, cells),
+                before: part(&before, row, cells).filter(|_| earlier.is_some()),
+            };
+            let forecast = modes.and_then(|m| m.get(row)).map(Vec::as_slice);
+            let (next, remainder) = (&mut next, &mut remainder);
+            (self.fourier).advance(&moved, forecast, &weights, next, remainder);
+        }
+        let tensor = |v: Vec<f32>| Tensor::from_data(TensorData::new(v, shape), &self.device);
+        let known = step.estimate.is_some();
+        (tensor(next), known.then(|| tensor(remainder)))
+    }
+
+    /// Weights of a step, one for each group.
+    fn step_weights(
+        &self,
+        m: usize,
+        strength: f32,
+        from: f64,
+        to: f64,
+        before: Option<f64>,
+    ) -> Rc<Vec<flow::Weights>> {
+        let strength = f64::from(strength);
+        let numbers = [strength, from, to, before.unwrap_or(0.0)];
+        let mut known = self.steps.borrow_mut();
+        if known.len() >= STEPS_KEPT {
+            known.clear();
+        }
+        let weights = known
+            .entry((m, numbers.map(f64::to_bits)))
+            .or_insert_with(|| {
+                let span = Span::new(from, to, before);
+                let groups = self.calibration.c.iter().zip(&self.calibration.s[m]);
+                let of = |(&c, &s): (&f32, &f32)| {
+                    let [c, s] = [c, s].map(|v| f64::from(v.max(FLOOR)));
+                    span.weights(c, s, strength)
+                };
+                Rc::new(groups.map(of).collect())
+            });
+        Rc::clone(weights)
+    }
+
+    /// A step along the flow on any device.
+    fn advance_composed(
+        &self,
+        step: &Advance<'_>,
+        m: usize,
+        mean: Option<&Tensor<4>>,
+    ) -> (Tensor<4>, Option<Tensor<4>>) {
+        let composed = Composed {
+            c: &self.c,
+            s: &self.s[m],
+            mean,
+        };
+        let to_basis = |t: &Tensor<4>| self.basis.transform(t.clone());
+        let (next, remainder) =
+            composed.advance(step, to_basis(step.x), step.estimate.map(to_basis));
+        (self.basis.transform(next), remainder)
+    }
+
     /// What [`FourierLaw`] is told of each group.
     fn weights(&self, m: usize, sigma: f64) -> Vec<Weights> {
         let c = &self.calibration;

@@ -13,10 +13,12 @@ use std::rc::Rc;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
+use super::flow::{Advance, Composed, Flow, Span};
 use super::global_mean::{GlobalMean, Joint, Sensitivity};
 use super::wavelet::{WaveletBasis, band_count};
-use super::{Conditioned, Context, Control, Discriminate, Judgement};
+use super::{Conditioned, Context, Control, Discriminate, Judgement, to_vec};
 use crate::error::{Result, UserError};
+use crate::nn::on_cpu;
 
 /// Power below which a coefficient is not believed.
 const FLOOR: f32 = 1e-6;
@@ -301,6 +303,10 @@ impl<F: ForecastSpread> Discriminate for WaveletTower<F> {
     fn condition(&self, history: &Tensor<4>, context: Context) -> Box<dyn Conditioned> {
         Box::new(self.prepare(history, context))
     }
+
+    fn unconditional_flow(&self) -> Option<Box<dyn Flow>> {
+        Some(Box::new(Unconditional(Rc::clone(&self.law))))
+    }
 }
 
 impl<F: ForecastSpread> Control for WaveletTower<F> {
@@ -377,6 +383,94 @@ impl Conditioned for Prepared {
             shift: law.basis.inverse(shift),
             correction: Some(law.basis.inverse(known * taken).neg()),
         }
+    }
+
+    fn flow(&self) -> Option<&dyn Flow> {
+        Some(self)
+    }
+}
+
+impl Flow for Prepared {
+    /// That the errors hang together in the global mean is left to the remainder.
+    fn advance(&self, step: &Advance<'_>) -> (Tensor<4>, Option<Tensor<4>>) {
+        self.law.advance(step, &self.s, Some(&self.mean))
+    }
+}
+
+/// The law of any day: the power alone. The season is left to the remainder.
+struct Unconditional(Rc<Law>);
+
+impl Flow for Unconditional {
+    fn advance(&self, step: &Advance<'_>) -> (Tensor<4>, Option<Tensor<4>>) {
+        self.0.advance(step, &self.0.c, None)
+    }
+}
+
+impl Law {
+    /// A step along the flow; `s` and `mean` are `[1 or rows, 1, ny, nx]` in the basis.
+    fn advance(
+        &self,
+        step: &Advance<'_>,
+        s: &Tensor<4>,
+        mean: Option<&Tensor<4>>,
+    ) -> (Tensor<4>, Option<Tensor<4>>) {
+        let x = self.basis.transform(step.x.clone());
+        let estimate = step.estimate.map(|e| self.basis.transform(e.clone()));
+        let (next, remainder) = if on_cpu(&x) {
+            self.advance_by_hand(step, s, mean, x, estimate)
+        } else {
+            Composed {
+                c: &self.c,
+                s,
+                mean,
+            }
+            .advance(step, x, estimate)
+        };
+        (self.basis.inverse(next), remainder)
+    }
+
+    /// The same without burn between the coefficients.
+    fn advance_by_hand(
+        &self,
+        step: &Advance<'_>,
+        s: &Tensor<4>,
+        mean: Option<&Tensor<4>>,
+        x: Tensor<4>,
+        estimate: Option<Tensor<4>>,
+    ) -> (Tensor<4>, Option<Tensor<4>>) {
+        let shape = x.dims();
+        let cells = shape[2] * shape[3];
+        let known = estimate.is_some();
+        let (c, s, x) = (to_vec(self.c.clone()), to_vec(s.clone()), to_vec(x));
+        let [mean, estimate, before] =
+            [mean.cloned(), estimate, step.before.map(|(r, _)| r.clone())]
+                .map(|t| t.map(to_vec).unwrap_or_default());
+        let mut next = Vec::with_capacity(x.len());
+        let mut remainder = Vec::new();
+        for (row, x) in x.chunks_exact(cells).enumerate() {
+            let strength = f64::from(step.strengths.get(row).copied().unwrap_or(0.0));
+            let earlier = step.before_of(row);
+            let span = Span::new(step.from, step.to, earlier);
+            // Of one row or of all; 0 where it is not known.
+            let at = |v: &[f32], k: usize| {
+                let row = if v.len() == cells { 0 } else { row };
+                v.get(row * cells + k).copied().unwrap_or(0.0)
+            };
+            for (k, &x) in x.iter().enumerate() {
+                let w = span.weights(f64::from(c[k]), f64::from(at(&s, k)), strength);
+                let m = at(&mean, k);
+                let mut to = w.keep * x + w.mean * m;
+                if known {
+                    let r = w.scale * (at(&estimate, k) - w.law_x * x - w.law_m * m);
+                    let b = earlier.map_or(0.0, |_| at(&before, k));
+                    to += w.now * r + w.before * b;
+                    remainder.push(r);
+                }
+                next.push(to);
+            }
+        }
+        let tensor = |v: Vec<f32>| Tensor::from_data(TensorData::new(v, shape), &self.device);
+        (tensor(next), known.then(|| tensor(remainder)))
     }
 }
 

@@ -10,6 +10,7 @@ use crate::data::recording::Recording;
 use crate::data::{Amounts, Normaliser};
 use crate::device::{self, ComputeDevice, DeviceRequest};
 use crate::diffusion::encoder::EncoderGuide;
+use crate::diffusion::flow::Flow;
 use crate::diffusion::global_mean::Sensitivity;
 use crate::diffusion::seasonal::{HARMONICS, SeasonalCycle};
 use crate::diffusion::two_tower::{Forecast, TwoTower};
@@ -25,7 +26,9 @@ use crate::sim;
 
 use super::climate::Climate;
 use super::protocol::{GlobeFacts, ModelFacts};
-use super::settings::{DiscriminatorKind, GuidanceSettings, RolloutSpec};
+use super::settings::{
+    DiscriminatorKind, GuidanceSettings, RolloutSpec, SamplerSettings, Settings,
+};
 use super::suggested::suggested_history;
 use super::why::why;
 use super::world::{World, shipped_recording};
@@ -373,6 +376,20 @@ impl Engine {
         guidance.season && self.card.two_tower.as_ref().is_some_and(|t| t.season)
     }
 
+    /// The sampler of the settings, or what stands for it where this discriminator has no law whose flow could be followed.
+    pub fn sampler(&self, settings: &Settings) -> SamplerSettings {
+        let two_tower = settings.guidance.discriminator == DiscriminatorKind::TwoTower;
+        match two_tower && self.unconditional_flow().is_some() {
+            true => settings.sampler.clone(),
+            false => settings.sampler.without_law(),
+        }
+    }
+
+    /// The flow of the law of any frame, if the two-tower discriminator has one.
+    pub fn unconditional_flow(&self) -> Option<Box<dyn Flow>> {
+        self.two_tower.as_ref()?.unconditional_flow()
+    }
+
     /// The discriminator of that kind.
     ///
     /// # Errors
@@ -448,6 +465,7 @@ impl Engine {
             shape: (ny, nx),
             frame_interval: self.frame_interval(),
             samplers: card.samplers.clone(),
+            law: self.unconditional_flow().is_some(),
             video: self.video.is_some(),
             video_strength: card.video.as_ref().map_or_else(
                 || GuidanceSettings::default().video_strength,

@@ -138,6 +138,8 @@ pub struct ModelFacts {
     pub suggested_why: [String; 2],
     /// Samplers from quick to good, as measured; empty where none were.
     pub samplers: Vec<SamplerCard>,
+    /// Whether the two-tower discriminator has a Gaussian law that a solver can follow.
+    pub law: bool,
     /// Whether there is a video model.
     pub video: bool,
     /// Suggested strength of the guided video lane.

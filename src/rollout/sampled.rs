@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use burn::tensor::Tensor;
 
-use crate::diffusion::sampler::{Evaluation, Sampler, StepContext};
+use crate::diffusion::flow::Flow;
+use crate::diffusion::sampler::{Evaluation, Follow, Sampler, StepContext};
 use crate::diffusion::{Conditioned, Context, Control, Denoise, to_vec};
 use crate::error::{Result, UserError};
 use crate::random::{NoiseKey, Stream};
@@ -14,7 +15,7 @@ use crate::random::{NoiseKey, Stream};
 use super::engine::{Engine, HISTORY};
 use super::frame::DenoisingTrace;
 use super::lanes::Lanes;
-use super::settings::{DiscriminatorKind, GuidanceSettings, LaneKind, Settings, Start};
+use super::settings::{DiscriminatorKind, GuidanceSettings, LaneKind, Settings, Solver, Start};
 
 /// A frame of the sampled lanes on its way.
 pub struct FrameInProgress {
@@ -23,6 +24,9 @@ pub struct FrameInProgress {
     history: Tensor<4>,
     conditioned: Option<Box<dyn Conditioned>>,
     conditioned_for: Option<(DiscriminatorKind, Context)>,
+    /// The law of any frame, for [`Solver::Flow`] where no history is looked at; and whether that solver is in force.
+    unconditional: Option<Box<dyn Flow>>,
+    follows: bool,
     /// What guided the step before: the settings, what was told, each row's strength.
     steered: Option<(GuidanceSettings, Context, Vec<f32>)>,
     /// Rows of the image model; the ones behind them are the video model's.
@@ -95,8 +99,12 @@ impl FrameInProgress {
             Start::Noise => None,
             Start::Warm { sigma } => Some((history.clone().narrow(1, 0, 1), sigma)),
         };
+        let sampler = engine.sampler(settings);
+        let follows = sampler.solver == Solver::Flow;
         Some(Self {
-            sampler: Sampler::new(&settings.sampler, noise, warm),
+            sampler: Sampler::new(&sampler, noise, warm),
+            unconditional: follows.then(|| engine.unconditional_flow()).flatten(),
+            follows,
             rows,
             history,
             conditioned: None,
@@ -144,7 +152,8 @@ impl FrameInProgress {
             })
             .collect();
         self.tell_what_changed(g, wanted.1, &strengths);
-        let asked = self.watch || strengths.iter().any(|&s| s != 0.0);
+        let video = self.image_rows < self.rows.len();
+        let asked = self.watch || strengths.iter().any(|&s| s != 0.0) || (self.follows && video);
         if !asked {
             self.conditioned = None;
             self.conditioned_for = None;
@@ -162,11 +171,24 @@ impl FrameInProgress {
             inner,
             seconds: std::cell::Cell::new(0.0),
         });
+        let conditioned = self.conditioned.as_deref();
+        let (flow, forecast) = match conditioned.and_then(|c| c.flow()) {
+            Some(flow) => (Some(flow), true),
+            None => (self.unconditional.as_deref(), false),
+        };
+        // The video model knows the forecast; the discriminator's law stands for that.
+        let known: Vec<f32> = (0..self.rows.len())
+            .map(|row| f32::from(u8::from(forecast && row >= self.image_rows)))
+            .collect();
         let evaluations = self.sampler.step(&StepContext {
             denoiser: &denoiser,
             discriminator: timed.as_ref().map(|t| t as &dyn Conditioned),
             guidance: g,
             strengths: &strengths,
+            flow: flow.map(|flow| Follow {
+                flow,
+                known: &known,
+            }),
             noise: &noise,
         });
         self.guidance_seconds += timed.map_or(0.0, |t| t.seconds.get());

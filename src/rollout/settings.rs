@@ -10,6 +10,10 @@ use crate::error::{Result, UserError};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Solver {
+    /// The flow of the two-tower discriminator's Gaussian law, followed exactly; what the networks know beyond it, by a
+    /// multistep rule ([`crate::diffusion::flow`]). Deterministic, one network evaluation a step, and the first one at
+    /// [`SamplerSettings::sigma_first`]. Without such a law: see [`SamplerSettings::without_law`].
+    Flow,
     /// Stochastic Heun of second order (Karras et al. 2022, algorithm 2) with the guidance inside the slope.
     Heun,
     /// The update as printed in Hess et al. 2025, algorithm 1: total guidance 1.5 lambda.
@@ -31,7 +35,15 @@ impl Solver {
         match self {
             // The last step is Euler's.
             Self::Heun | Self::AsPrinted => (2 * steps).saturating_sub(1),
-            Self::Dpm | Self::Dpm3 | Self::UniPc => steps,
+            Self::Flow | Self::Dpm | Self::Dpm3 | Self::UniPc => steps,
+        }
+    }
+
+    /// Steps that it is used with where nothing is said.
+    pub fn usual_steps(self) -> usize {
+        match self {
+            Self::Flow => 6,
+            Self::Heun | Self::AsPrinted | Self::Dpm | Self::Dpm3 | Self::UniPc => 10,
         }
     }
 
@@ -130,6 +142,9 @@ pub struct SamplerSettings {
     /// Largest noise level (normalised units). A frame that starts from pure noise loses the share `sqrt(S) / sigma_max`
     /// of its forecast (S: power of what cannot be forecast), so it lies well above the paper's 80.
     pub sigma_max: f32,
+    /// Noise level of the first network evaluation of [`Solver::Flow`] (normalised units): above it the law alone is followed,
+    /// since there an image is hidden and every law with the right power says the same.
+    pub sigma_first: f32,
     /// How the levels lie between them.
     pub schedule: Schedule,
     /// Curvature of [`Schedule::Karras`].
@@ -145,10 +160,11 @@ pub struct SamplerSettings {
 impl Default for SamplerSettings {
     fn default() -> Self {
         Self {
-            solver: Solver::Dpm,
-            steps: 10,
+            solver: Solver::Flow,
+            steps: Solver::Flow.usual_steps(),
             sigma_min: 0.006,
             sigma_max: 400.0,
+            sigma_first: 8.0,
             schedule: Schedule::Geometric,
             rho: 7.0,
             churn: 0.0,
@@ -159,6 +175,28 @@ impl Default for SamplerSettings {
 }
 
 impl SamplerSettings {
+    /// A solver with its usual steps.
+    pub fn of(solver: Solver) -> Self {
+        Self {
+            solver,
+            steps: solver.usual_steps(),
+            ..Self::default()
+        }
+    }
+
+    /// What makes a frame where no Gaussian law is known whose flow could be followed (another discriminator than the
+    /// two-tower one, or none): DPM-Solver++(2M), with its usual steps at least.
+    pub fn without_law(&self) -> Self {
+        match self.solver {
+            Solver::Flow => Self {
+                solver: Solver::Dpm,
+                steps: self.steps.max(Solver::Dpm.usual_steps()),
+                ..self.clone()
+            },
+            _ => self.clone(),
+        }
+    }
+
     /// The value of `churn` above which more changes nothing: `steps * (sqrt 2 - 1)`.
     pub fn churn_saturation(&self) -> f32 {
         self.steps as f32 * (std::f32::consts::SQRT_2 - 1.0)
@@ -363,11 +401,17 @@ impl Settings {
             return Err(UserError::new(
                 format!("steps cannot be {}", s.steps),
                 "a sampler needs at least 2 noise levels, and more than 1000 bring nothing",
-                "use 10 for a quick look, 50 for the paper's setting",
+                "use 6 for solver flow, 10 for the others, 50 for the paper's setting",
             ));
         }
         range("smallest noise level", s.sigma_min, 1e-4, 1.0)?;
         range("largest noise level", s.sigma_max, 1.0, 1e4)?;
+        range(
+            "noise level of the first evaluation",
+            s.sigma_first,
+            1.0,
+            1e4,
+        )?;
         range("rho", s.rho, 1.0, 20.0)?;
         range("churn", s.churn, 0.0, 1e4)?;
         range("noise factor of churn", s.s_noise, 0.5, 2.0)?;

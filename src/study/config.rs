@@ -8,7 +8,7 @@ use super::worlds::Amount;
 use crate::data::pairs::PairSettings;
 use crate::error::{Result, UserError};
 use crate::nn::{EncoderConfig, HistoryTower, Padding, Skips, UNetConfig};
-use crate::rollout::settings::SamplerSettings;
+use crate::rollout::settings::{SamplerSettings, Solver};
 use crate::train::config::{DenoiserTraining, EncoderTraining, NoiseLaw, TowerTraining};
 
 /// The whole file.
@@ -126,6 +126,7 @@ impl LabConfig {
             anomalies: false,
             keep: Default::default(),
             global_ratio: None,
+            missed_factor: 1.0,
             spread_weight: 0.1,
             departure: Default::default(),
             season_shift: Default::default(),
@@ -184,7 +185,7 @@ impl LabConfig {
     pub fn sampler(&self) -> SamplerSettings {
         SamplerSettings {
             steps: self.sampler_steps,
-            ..SamplerSettings::default()
+            ..SamplerSettings::of(Solver::Dpm)
         }
     }
 

@@ -284,6 +284,7 @@ impl Lab<'_> {
             denoiser,
             data,
             resolved,
+            missed_factor: 1.0,
             device: self.device(),
         };
         let tell = |done: usize, all: usize| {

@@ -137,6 +137,7 @@ pub fn sample(
             discriminator: conditioned.as_deref(),
             guidance: &guidance,
             strengths: &strengths,
+            flow: None,
             noise: &|i| fresh(i + 1),
         });
     }

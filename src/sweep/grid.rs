@@ -27,12 +27,14 @@ pub enum Knob {
     SigmaMax,
     /// Smallest noise level.
     SigmaMin,
+    /// Noise level of the first evaluation of the solver that follows a law.
+    SigmaFirst,
     /// Which discriminator guides.
     Discriminator,
 }
 
 impl Knob {
-    const ALL: [(Self, &'static str); 9] = [
+    const ALL: [(Self, &'static str); 10] = [
         (Self::Lambda, "lambda"),
         (Self::History, "m"),
         (Self::Steps, "steps"),
@@ -41,6 +43,7 @@ impl Knob {
         (Self::Churn, "churn"),
         (Self::SigmaMax, "sigma-max"),
         (Self::SigmaMin, "sigma-min"),
+        (Self::SigmaFirst, "sigma-first"),
         (Self::Discriminator, "discriminator"),
     ];
 
@@ -69,6 +72,7 @@ impl Knob {
             Self::Solver => s.solver = Solver::from_str(value, true)?,
             Self::Churn => s.churn = number(value)?,
             Self::SigmaMax => s.sigma_max = number(value)?,
+            Self::SigmaFirst => s.sigma_first = number(value)?,
             Self::SigmaMin => s.sigma_min = number(value)?,
             Self::Discriminator => g.discriminator = DiscriminatorKind::from_str(value, true)?,
             Self::Interval => {

@@ -211,6 +211,7 @@ impl Adjustment<'_> {
                     discriminator: Some(conditioned.as_ref()),
                     guidance: &guidance,
                     strengths: &[self.strength; MEMBERS],
+                    flow: None,
                     noise: &|i| noise(i + 1),
                 });
             }

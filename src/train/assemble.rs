@@ -21,7 +21,7 @@ use crate::model::card::{
 use crate::model::{CARD_FILE, Fields, Model};
 use crate::nn::{Denoiser, HistoryTower, weights};
 use crate::rollout::engine::GlobeTower;
-use crate::rollout::settings::SamplerSettings;
+use crate::rollout::settings::{self, SamplerSettings};
 use crate::sim::{Params, Solver};
 
 use super::adjust::Adjustment;
@@ -251,6 +251,7 @@ impl Work<'_> {
             data: &data,
             // 2/3 dealiasing of the solver.
             resolved: (preset.n - 1) / 3,
+            missed_factor: f64::from(self.config.tower.missed_factor),
             device: self.device,
         }
         .calibrate(config.data.seed, &|done, all| {
@@ -320,7 +321,7 @@ impl Work<'_> {
                 amounts: &amounts,
                 strength: self.strength,
                 told: globe.adjust == Adjust::Told,
-                sampler: SamplerSettings::default(),
+                sampler: SamplerSettings::of(settings::Solver::Dpm),
                 device: self.device,
             }
             .fit(config.data.seed, &mut |done, all| {

@@ -41,6 +41,8 @@ pub struct Subject<'a> {
     pub data: &'a Dataset,
     /// Largest resolved wavenumber of the data.
     pub resolved: usize,
+    /// See [`super::config::TowerTraining::missed_factor`].
+    pub missed_factor: f64,
     /// Where to compute.
     pub device: &'a Device,
 }
@@ -81,7 +83,10 @@ impl Subject<'_> {
         let mut beta = Vec::new();
         let mut s = Vec::new();
         for m in 0..HISTORY {
-            let (b, rest) = self.regression(&shells, &basis, &power, m);
+            let (b, mut rest) = self.regression(&shells, &basis, &power, m);
+            for (rest, &power) in rest.iter_mut().zip(&power) {
+                *rest = (*rest * self.missed_factor).min(power.max(*rest));
+            }
             beta.push(b);
             s.push(rest);
             progress(2 + m, total);

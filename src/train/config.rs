@@ -269,11 +269,23 @@ pub struct TowerTraining {
     /// (`diffusion::global_mean`); without it the share that calibration measures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub global_ratio: Option<f32>,
+    /// Factor on the power of what the forecast misses, on the box. In a rollout every frame is a little smoother than truth's,
+    /// and the next one is forecast from it; this gives the variance back. 1 is what calibration measures on truth's frames.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub missed_factor: f32,
     /// Weight of the likelihood of the spread beside the squared error (a tower with maps of its spread).
     #[serde(default = "tenth")]
     pub spread_weight: f64,
     /// Sizes.
     pub network: UNetConfig,
+}
+
+fn one() -> f32 {
+    1.0
+}
+
+fn is_one(value: &f32) -> bool {
+    *value == 1.0
 }
 
 fn tenth() -> f64 {
@@ -384,6 +396,10 @@ impl TrainConfig {
                     && self.tower.spread_weight.is_finite()
                     && self.tower.spread_weight >= 0.0,
                 "tower.season_share lies between 0 and 1, global_ratio above 0, spread_weight not below 0",
+            ),
+            (
+                (0.1..=10.0).contains(&self.tower.missed_factor),
+                "tower.missed_factor lies between 0.1 and 10",
             ),
             (
                 (0.0..=1.0).contains(&self.tower.season_shift)

@@ -98,6 +98,7 @@ fn tower() -> TowerTraining {
         anomalies: false,
         keep: Default::default(),
         global_ratio: None,
+        missed_factor: 1.0,
         spread_weight: 0.1,
         steps: 6,
         batch: 3,

@@ -457,6 +457,7 @@ pub fn facts() -> ModelFacts {
         usable_strength: [1.5, 60.0],
         suggested_why: ["With it dynamics skill is 0.55 (truth 0.56).", ""].map(str::to_owned),
         samplers: Vec::new(),
+        law: true,
         video: true,
         video_strength: 0.25,
         data_std: 3.35,

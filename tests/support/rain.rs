@@ -227,6 +227,7 @@ pub fn facts() -> ModelFacts {
         usable_strength: [1.5, 60.0],
         suggested_why: ["With it 40 of 42 figures hold.", ""].map(str::to_owned),
         samplers: Vec::new(),
+        law: true,
         video: true,
         video_strength: 0.25,
         data_std: 6.0,

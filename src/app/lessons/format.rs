@@ -9,7 +9,7 @@ use super::figures::{Condition, figure_names, placeholders};
 use super::marks;
 use crate::closed_form::{Belief, ClosedForm};
 use crate::error::{Result, UserError};
-use crate::rollout::settings::{RolloutSpec, Settings, Start};
+use crate::rollout::settings::{RolloutSpec, Settings, Solver, Start};
 
 /// Version of the format.
 const FORMAT: u32 = 1;
@@ -85,7 +85,9 @@ pub struct Set {
     pub strength: Option<f32>,
     /// History length.
     pub history: Option<usize>,
-    /// Steps of the sampler.
+    /// Integrator.
+    pub solver: Option<Solver>,
+    /// Steps of the sampler; without them a new integrator has its usual ones.
     pub steps: Option<usize>,
     /// 0 = every frame begins from pure noise; above, from the last frame plus noise of this level.
     pub warm_start: Option<f32>,
@@ -114,6 +116,9 @@ impl Set {
         }
         g.belief = self.belief.or(g.belief);
         let s = &mut settings.sampler;
+        if let Some(solver) = self.solver {
+            (s.solver, s.steps) = (solver, solver.usual_steps());
+        }
         s.steps = self.steps.unwrap_or(s.steps);
         match self.warm_start {
             Some(sigma) if sigma > 0.0 => s.start = Start::Warm { sigma },

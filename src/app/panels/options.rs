@@ -20,6 +20,12 @@ pub fn sampler(ui: &mut Ui, state: &mut State) {
     quality::show(ui, state, &mut s);
     let choices = [
         (
+            Solver::Flow,
+            "flow",
+            "Follows the two-tower discriminator's Gaussian law exactly, and what the networks know beyond it by a rule of second \
+             order: few evaluations are enough at every λ",
+        ),
+        (
             Solver::Dpm,
             "dpm",
             "DPM-Solver++(2M): deterministic, one network evaluation a step",
@@ -51,15 +57,22 @@ pub fn sampler(ui: &mut Ui, state: &mut State) {
             .selected_text(words::solver(s.solver))
             .show_ui(ui, |ui| {
                 for (solver, name, about) in choices {
-                    ui.selectable_value(&mut s.solver, solver, name)
-                        .on_hover_text(about);
+                    let before = s.solver;
+                    if ui
+                        .selectable_value(&mut s.solver, solver, name)
+                        .on_hover_text(about)
+                        .clicked()
+                        && s.steps == before.usual_steps()
+                    {
+                        s.steps = solver.usual_steps();
+                    }
                 }
             });
     });
     row(
         ui,
         "Steps",
-        "Noise levels from pure noise to a frame; dpm is good from about 6",
+        "Noise levels at which the networks are asked on the way from noise to a frame; flow is good from about 4, dpm from 8",
         |ui| {
             ui.add(DragValue::new(&mut s.steps).speed(0.2).range(2..=200));
         },
@@ -77,6 +90,28 @@ pub fn sampler(ui: &mut Ui, state: &mut State) {
         ),
     ];
     segmented(ui, "Noise levels", &mut s.schedule, &choices);
+    if s.solver == Solver::Flow {
+        let tip = "Noise level σ at which the networks are asked first (the data's σ is 0.5). From pure noise to there the law alone \
+                   is followed.";
+        row(ui, "First at σ", tip, |ui| {
+            ui.add(
+                DragValue::new(&mut s.sigma_first)
+                    .speed(0.05)
+                    .range(1.0..=100.0)
+                    .max_decimals(1),
+            );
+        });
+        if !state.has_law() {
+            let dpm = s.without_law();
+            note(
+                ui,
+                format!(
+                    "this discriminator has no Gaussian law to follow: dpm with {} steps makes the frames",
+                    dpm.steps
+                ),
+            );
+        }
+    }
     let saturation = s.churn_saturation();
     ui.add_enabled_ui(s.solver.is_stochastic(), |ui| {
         let tip = "Fresh noise at every step, S_churn. Above steps × (√2 − 1) more changes nothing: the slider ends there.";

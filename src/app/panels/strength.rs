@@ -182,6 +182,12 @@ impl State {
         })
     }
 
+    /// Whether the discriminator in use has a Gaussian law that a solver can follow.
+    pub fn has_law(&self) -> bool {
+        let two_tower = self.prefs.settings.guidance.discriminator == DiscriminatorKind::TwoTower;
+        two_tower && self.facts.as_ref().is_none_or(|f| f.law)
+    }
+
     /// End of the strength slider.
     pub fn strength_limit(&self) -> f32 {
         match self.prefs.settings.guidance.discriminator {

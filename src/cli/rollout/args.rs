@@ -92,10 +92,10 @@ pub struct RolloutArgs {
     /// History length m: frames before the last one that the discriminator sees [default: the model's suggestion]
     #[arg(long, value_parser = clap::value_parser!(u8).range(0..=3))]
     pub history: Option<u8>,
-    /// Noise levels of the sampler [default: 10]
+    /// Noise levels of the sampler [default: 6 for flow, 10 for the other solvers]
     #[arg(long)]
     pub steps: Option<usize>,
-    /// Integrator [default: dpm]
+    /// Integrator [default: flow]
     #[arg(long, value_enum)]
     pub solver: Option<Solver>,
     /// Seed of all noise, and of the start [default: 0]
@@ -129,6 +129,9 @@ pub struct RolloutArgs {
     /// Largest noise level [default: 400]
     #[arg(long)]
     pub sigma_max: Option<f32>,
+    /// Noise level of the first network evaluation of solver flow [default: 8]
+    #[arg(long)]
+    pub sigma_first: Option<f32>,
     /// How the noise levels lie between the largest and the smallest [default: geometric]
     #[arg(long, value_enum)]
     pub schedule: Option<Schedule>,
@@ -221,9 +224,11 @@ impl Plan {
         g.season |= args.season;
         let s = &mut self.settings.sampler;
         set(&mut s.solver, args.solver);
+        set(&mut s.steps, args.solver.map(Solver::usual_steps));
         set(&mut s.steps, args.steps);
         set(&mut s.sigma_min, args.sigma_min);
         set(&mut s.sigma_max, args.sigma_max);
+        set(&mut s.sigma_first, args.sigma_first);
         set(&mut s.schedule, args.schedule);
         set(&mut s.rho, args.rho);
         set(&mut s.churn, args.churn);

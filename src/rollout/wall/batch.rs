@@ -9,14 +9,15 @@ use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData};
 
-use crate::diffusion::sampler::{Sampler, StepContext};
+use crate::diffusion::flow::{Advance, Flow};
+use crate::diffusion::sampler::{Follow, Sampler, StepContext};
 use crate::diffusion::{Conditioned, Context, Judgement, to_vec};
 use crate::error::Result;
 use crate::random::{NoiseKey, Stream};
 
 use super::super::engine::{Engine, HISTORY};
 use super::super::settings::{
-    DiscriminatorKind, GuidanceSettings, SamplerSettings, Settings, Start,
+    DiscriminatorKind, GuidanceSettings, SamplerSettings, Settings, Solver, Start,
 };
 
 /// A row: one frame of one rollout.
@@ -47,6 +48,10 @@ pub(in super::super) struct Batch {
     /// Form of the guidance; it acts at all levels here, the judge knows the intervals.
     guidance: GuidanceSettings,
     judge: Option<Judge>,
+    /// The law of any frame, for [`Solver::Flow`] where nothing is guided.
+    unconditional: Option<Box<dyn Flow>>,
+    /// What the image model knows of a forecast: nothing.
+    known: Vec<f32>,
     seed: u64,
     frame: usize,
 }
@@ -83,9 +88,14 @@ impl Batch {
         };
         let members: Vec<u32> = rows.iter().map(|r| r.member).collect();
         let noise = noise(engine, &members, seed, frame, 0);
+        let tags: Vec<usize> = rows.iter().map(|r| r.tag).collect();
+        let sampler = engine.sampler(&settings);
+        let follows = sampler.solver == Solver::Flow;
         Ok(Self {
-            sampler: begin(&settings.sampler, noise, &history),
-            tags: rows.iter().map(|r| r.tag).collect(),
+            sampler: begin(&sampler, noise, &history),
+            unconditional: follows.then(|| engine.unconditional_flow()).flatten(),
+            known: vec![0.0; tags.len()],
+            tags,
             members,
             strengths,
             guidance: GuidanceSettings {
@@ -113,11 +123,20 @@ impl Batch {
     pub fn step(&mut self, engine: &Engine) {
         let (members, seed, frame) = (&self.members, self.seed, self.frame);
         let noise = |i: usize| noise(engine, members, seed, frame, i as u16 + 1);
+        let judge = self.judge.as_ref();
+        let flow = match judge {
+            Some(judge) if judge.flows => Some(judge as &dyn Flow),
+            _ => self.unconditional.as_deref(),
+        };
         self.sampler.step(&StepContext {
             denoiser: engine.denoiser.as_ref(),
             discriminator: self.judge.as_ref().map(|j| j as &dyn Conditioned),
             guidance: &self.guidance,
             strengths: &self.strengths,
+            flow: flow.map(|flow| Follow {
+                flow,
+                known: &self.known,
+            }),
             noise: &noise,
         });
     }
@@ -172,6 +191,8 @@ struct Judge {
     groups: Vec<Group>,
     /// Interval of each row, noise levels; `None` = a row without guidance.
     intervals: Vec<Option<(f64, f64)>>,
+    /// Whether every group has a law whose flow can be followed.
+    flows: bool,
 }
 
 /// Rows with one context.
@@ -179,6 +200,17 @@ struct Group {
     rows: usize,
     /// The discriminator that has seen their history; `None` where no row has guidance.
     seen: Option<Box<dyn Conditioned>>,
+    /// The law of any frame, where it is `None`.
+    unconditional: Option<Box<dyn Flow>>,
+}
+
+impl Group {
+    fn flow(&self) -> Option<&dyn Flow> {
+        match &self.seen {
+            Some(seen) => seen.flow(),
+            None => self.unconditional.as_deref(),
+        }
+    }
 }
 
 impl Judge {
@@ -196,6 +228,10 @@ impl Judge {
             let first = group.iter().find(|row| guided(row));
             groups.push(Group {
                 rows: group.len(),
+                unconditional: match first {
+                    Some(_) => None,
+                    None => discriminator.unconditional_flow(),
+                },
                 seen: first.map(|row| {
                     let seen = history.clone().narrow(0, at, group.len());
                     discriminator.condition(&seen, row.context)
@@ -208,6 +244,7 @@ impl Judge {
             guided(row).then_some((f64::from(g.sigma_lo), f64::from(g.sigma_hi)))
         };
         Ok(Self {
+            flows: groups.iter().all(|g| g.flow().is_some()),
             groups,
             intervals: rows.iter().map(interval).collect(),
         })
@@ -267,6 +304,75 @@ impl Conditioned for Judge {
     }
 }
 
+impl Flow for Judge {
+    /// Each group along its own law; rows outside of their interval along that of any frame.
+    fn advance(&self, step: &Advance<'_>) -> (Tensor<4>, Option<Tensor<4>>) {
+        // A leap from pure noise stops where an interval begins or ends.
+        let ends = self
+            .intervals
+            .iter()
+            .flatten()
+            .flat_map(|&(lo, hi)| [lo, hi]);
+        let mut stops: Vec<f64> = ends
+            .filter(|s| step.estimate.is_none() && *s > step.to && *s < step.from)
+            .collect();
+        stops.push(step.to);
+        stops.sort_by(|a, b| b.total_cmp(a));
+        stops.dedup();
+        let (mut x, mut remainder) = (step.x.clone(), None);
+        let mut from = step.from;
+        for to in stops {
+            (x, remainder) = self.advance_groups(&Advance {
+                x: &x,
+                from,
+                to,
+                ..*step
+            });
+            from = to;
+        }
+        (x, remainder)
+    }
+}
+
+impl Judge {
+    fn advance_groups(&self, step: &Advance<'_>) -> (Tensor<4>, Option<Tensor<4>>) {
+        // The interval of an evaluation is that of its own noise level; of a leap, what lies between.
+        let at = match step.estimate {
+            Some(_) => step.from,
+            None => (step.from * step.to).sqrt(),
+        };
+        let acts = |i: &Option<(f64, f64)>| i.is_some_and(|(lo, hi)| (lo..=hi).contains(&at));
+        let strengths = self.intervals.iter().zip(step.strengths);
+        let strengths: Vec<f32> = strengths
+            .map(|(interval, &s)| if acts(interval) { s } else { 0.0 })
+            .collect();
+        let (mut next, mut remainder) = (Vec::new(), Vec::new());
+        let mut row = 0;
+        for group in &self.groups {
+            let rows = row..row + group.rows;
+            let part = |t: &Tensor<4>| t.clone().narrow(0, rows.start, group.rows);
+            let (x, estimate) = (part(step.x), step.estimate.map(part));
+            let before = step.before.map(|(r, sigma)| (part(r), sigma));
+            // `flows` says that every group has one.
+            if let Some(flow) = group.flow() {
+                let (x, r) = flow.advance(&Advance {
+                    x: &x,
+                    estimate: estimate.as_ref(),
+                    before: before.as_ref().map(|(r, sigma)| (r, *sigma)),
+                    usable: step.usable.get(rows.clone()).unwrap_or(&[]),
+                    strengths: &strengths[rows.clone()],
+                    ..*step
+                });
+                next.push(x);
+                remainder.extend(r);
+            }
+            row = rows.end;
+        }
+        let remainder = (!remainder.is_empty()).then(|| Tensor::cat(remainder, 0));
+        (Tensor::cat(next, 0), remainder)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
@@ -297,10 +403,12 @@ mod tests {
         let asked = Rc::new(RefCell::new(Vec::new()));
         let group = |rows, guided: bool| Group {
             rows,
+            unconditional: None,
             seen: guided.then(|| Box::new(Asked(Rc::clone(&asked))) as Box<dyn Conditioned>),
         };
         let judge = Judge {
             groups: vec![group(2, true), group(1, false), group(1, true)],
+            flows: false,
             intervals: vec![Some((0.0, 1.0)), Some((0.0, 4.0)), None, Some((2.0, 9.0))],
         };
         let x = Tensor::<4>::ones([4, 1, 1, 1], &Device::flex());
