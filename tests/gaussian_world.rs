@@ -58,6 +58,7 @@ fn sample(
             flow: conditioned.flow().map(|flow| Follow {
                 flow,
                 known: &known,
+                trace: false,
             }),
             noise: &churn,
         });

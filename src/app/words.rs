@@ -279,7 +279,7 @@ mod tests {
         let parts = changes(&a, &b);
         assert_eq!(
             listed(&parts),
-            "λ 1.00 → 0.50, steps 10 → 20, Unconditional off"
+            "λ 1.00 → 0.50, steps 6 → 20, Unconditional off"
         );
         let short: Vec<_> = parts.iter().filter_map(|c| c.short.as_deref()).collect();
         assert_eq!(short, ["λ 0.50", "steps 20"]);

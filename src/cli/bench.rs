@@ -48,9 +48,13 @@ pub struct BenchArgs {
     /// Print one JSON object on standard output
     #[arg(long)]
     pub json: bool,
-    /// Instead of the parts: a long run of this many guided frames; time of a frame and memory held, by tenths
+    /// Instead of the parts: a long run of this many guided frames; time of a frame and memory held, by tenths, and the
+    /// last frames in turn with those of a fresh rollout
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(10..=100_000_000))]
     pub frames: Option<u64>,
+    /// Noise levels of the sampler in the long run; with few of them everything but the networks weighs more [default: 6]
+    #[arg(long, requires = "frames", value_parser = clap::value_parser!(u16).range(2..=1000))]
+    pub steps: Option<u16>,
     /// Memory for kept frames of the long run, in MiB; older ones go to disk
     #[arg(long, default_value_t = 64, value_name = "MIB", requires = "frames")]
     pub memory_mib: usize,

@@ -19,7 +19,7 @@ use burn::tensor::{Tensor, TensorData};
 
 /// A Gaussian law of the next frame (or of any frame) whose probability flow is known.
 pub trait Flow {
-    /// Moves rows from a noise level to a lower one. Returns the new state, and what the estimate knew beyond the law, for
+    /// Moves rows from a noise level to a lower one; to 0 in one Euler step, which ends at the law's own estimate. Returns the new state, and what the estimate knew beyond the law, for
     /// the next step; the latter is in the law's own units and basis.
     fn advance(&self, step: &Advance<'_>) -> (Tensor<4>, Option<Tensor<4>>);
 }
@@ -115,6 +115,10 @@ fn root(c: f64, s: f64, lambda: f64) -> f64 {
 impl Span {
     /// `before`: noise level of the remainder before the present one.
     pub fn new(from: f64, to: f64, before: Option<f64>) -> Self {
+        if to <= 0.0 {
+            let nodes = Vec::new();
+            return Self { from, to, nodes };
+        }
         let (lo, hi) = (to.ln(), from.ln());
         // Between two levels of a usual step four points would do.
         let count = (4.0 + 2.0 * (hi - lo)).clamp(6.0, 24.0) as usize;
@@ -150,10 +154,18 @@ impl Span {
             before += scaled * node.before;
         }
         let (w_c, w_s) = (c / (c + from2), s / (s + from2));
+        let (law_x, law_m) = (w_c + lambda * (w_s - w_c), lambda * (1.0 - w_s));
+        if self.nodes.is_empty() {
+            return Weights {
+                keep: law_x as f32,
+                mean: law_m as f32,
+                ..Weights::default()
+            };
+        }
         Weights {
             scale: ((c + from2).sqrt() / self.from) as f32,
-            law_x: (w_c + lambda * (w_s - w_c)) as f32,
-            law_m: (lambda * (1.0 - w_s)) as f32,
+            law_x: law_x as f32,
+            law_m: law_m as f32,
             keep: (end / root(c + from2, s + from2, lambda)) as f32,
             mean: (lambda * mean) as f32,
             now: now as f32,
@@ -190,6 +202,20 @@ impl Composed<'_> {
         let span = Span::new(step.from, step.to, None);
         let shares = Span::new(step.from, step.to, step.before.map(|(_, sigma)| sigma));
         let points = span.nodes.len();
+        let at = |s: f64| Tensor::<4>::full([1, 1, 1, 1], (s * s) as f32, &device);
+        let here = at(step.from);
+        let law_of = |x: Tensor<4>| {
+            let w_c = self.c.clone() / (self.c.clone() + here.clone());
+            let w_s = self.s.clone() / (self.s.clone() + here.clone());
+            let law = x * (w_c.clone() + (w_s.clone() - w_c) * lambda.clone());
+            match self.mean {
+                Some(mean) => law + mean.clone() * w_s.neg().add_scalar(1.0) * lambda.clone(),
+                None => law,
+            }
+        };
+        if points == 0 {
+            return (law_of(x), None);
+        }
         let along = |f: &dyn Fn(&Node) -> f64, of: &Span| {
             let values: Vec<f32> = of.nodes.iter().map(|n| f(n) as f32).collect();
             Tensor::<4>::from_data(TensorData::new(values, [1, points, 1, 1]), &device)
@@ -200,9 +226,7 @@ impl Composed<'_> {
             let conditional = (self.s.clone() + s2).log();
             (marginal.clone() + (conditional - marginal) * lambda.clone()).mul_scalar(0.5)
         };
-        let at = |s: f64| Tensor::<4>::full([1, 1, 1, 1], (s * s) as f32, &device);
-        let (here, there) = (at(step.from), at(step.to));
-        let end = log_h(there);
+        let end = log_h(at(step.to));
         let keep = (end.clone() - log_h(here.clone())).exp();
         let s2 = along(&|n| n.s2, &span);
         let k = (end - log_h(s2.clone())).exp();
@@ -214,13 +238,10 @@ impl Composed<'_> {
         let Some(estimate) = estimate else {
             return (next, None);
         };
-        let w_c = self.c.clone() / (self.c.clone() + here.clone());
-        let w_s = self.s.clone() / (self.s.clone() + here.clone());
-        let mut law = x * (w_c.clone() + (w_s.clone() - w_c) * lambda.clone());
-        if let Some(mean) = self.mean {
-            law = law + mean.clone() * w_s.neg().add_scalar(1.0) * lambda;
-        }
-        let scale = (self.c.clone() + here).sqrt().div_scalar(step.from as f32);
+        let law = law_of(x);
+        let scale = (self.c.clone() + here.clone())
+            .sqrt()
+            .div_scalar(step.from as f32);
         let remainder = (estimate - law) * scale;
         let scaled = k * (self.c.clone() + s2).powf_scalar(-0.5);
         let integral =

@@ -69,6 +69,8 @@ pub struct Follow<'a> {
     /// For each row, the strength of the law that its network knows without any guidance: 0 for an image model, 1 for one
     /// that sees the history.
     pub known: &'a [f32],
+    /// Whether what the discriminator says of the way down to the first evaluation is wanted too.
+    pub trace: bool,
 }
 
 /// A frame on its way from noise.
@@ -172,7 +174,10 @@ impl Sampler {
     }
 
     fn evaluate(&self, ctx: &StepContext<'_>, x: &Tensor<4>, sigma: f64) -> Guided {
-        let denoised = ctx.denoiser.denoise(x, sigma);
+        Self::judged(ctx, x, sigma, ctx.denoiser.denoise(x, sigma))
+    }
+
+    fn judged(ctx: &StepContext<'_>, x: &Tensor<4>, sigma: f64, denoised: Tensor<4>) -> Guided {
         let judgement = ctx.discriminator.map(|d| d.judge(x, sigma, &denoised));
         let active = acts(ctx.guidance, sigma) && ctx.strengths.iter().any(|&l| l != 0.0);
         let (score_part, shift) = match &judgement {
@@ -269,21 +274,21 @@ impl Sampler {
 
     /// One evaluation; between them the flow of the law. Without a law, Euler's exponential step.
     fn step_flow(&mut self, ctx: &StepContext<'_>, here: f64, there: f64) -> Vec<Evaluation> {
-        if self.next == 0
-            && let Some(follow) = &ctx.flow
-        {
-            self.follow_to(ctx, follow, here);
-        }
+        let mut evaluations = match &ctx.flow {
+            Some(follow) if self.next == 0 => self.follow_to(ctx, follow, here),
+            _ => Vec::new(),
+        };
         let guided = self.evaluate(ctx, &self.x, here);
         let estimate = guided.total();
+        evaluations.push(guided.evaluation);
         if there == 0.0 {
             self.x = estimate;
-            return vec![guided.evaluation];
+            return evaluations;
         }
         let Some(follow) = &ctx.flow else {
             let keep = (there / here) as f32;
             self.x = self.x.clone().mul_scalar(keep) + estimate.mul_scalar(1.0 - keep);
-            return vec![guided.evaluation];
+            return evaluations;
         };
         let past = &mut self.past;
         let usable: Vec<bool> = past.usable.iter().map(|&n| n > 0).collect();
@@ -299,27 +304,32 @@ impl Sampler {
         self.x = next;
         past.beyond = beyond.map(|r| (r, here));
         past.usable.fill(usize::from(past.beyond.is_some()));
-        vec![guided.evaluation]
+        evaluations
     }
 
-    /// Follows the law alone from pure noise to the first evaluation, in parts where guidance begins or ends between.
-    fn follow_to(&mut self, ctx: &StepContext<'_>, follow: &Follow<'_>, first: f64) {
-        let ends = [ctx.guidance.sigma_hi, ctx.guidance.sigma_lo].map(f64::from);
-        let mut stops: Vec<f64> = ends
-            .into_iter()
-            .filter(|s| (first..self.top).contains(s))
-            .collect();
-        stops.push(first);
-        stops.sort_by(|a, b| b.total_cmp(a));
+    /// Follows the law alone from pure noise to the first evaluation. Where a trace is wanted, returns what the discriminator
+    /// says on the way, with the law's estimate in the place of the network's.
+    fn follow_to(
+        &mut self,
+        ctx: &StepContext<'_>,
+        follow: &Follow<'_>,
+        first: f64,
+    ) -> Vec<Evaluation> {
+        let [lo, hi] = [ctx.guidance.sigma_lo, ctx.guidance.sigma_hi].map(f64::from);
         let mut from = self.top;
-        for to in stops.into_iter().filter(|&to| to < self.top) {
-            if to < from {
-                let strengths = follow.strengths(ctx, (from * to).sqrt());
-                let (x, _) = (follow.flow).advance(&Advance::law(&self.x, from, to, &strengths));
-                self.x = x;
-                from = to;
+        let mut evaluations = Vec::new();
+        for to in leap_stops((lo, hi), from, first) {
+            if follow.trace && ctx.discriminator.is_some() {
+                let law = Advance::law(&self.x, from, 0.0, follow.known);
+                let (estimate, _) = follow.flow.advance(&law);
+                evaluations.push(Self::judged(ctx, &self.x, from, estimate).evaluation);
             }
+            let strengths = follow.strengths(ctx, (from * to).sqrt());
+            let (x, _) = (follow.flow).advance(&Advance::law(&self.x, from, to, &strengths));
+            self.x = x;
+            from = to;
         }
+        evaluations
     }
 
     /// Stochastic Heun (Karras et al. 2022, algorithm 2). `as_printed`: the update of Hess et al. 2025, algorithm 1,
@@ -389,6 +399,25 @@ impl Follow<'_> {
             })
             .collect()
     }
+}
+
+/// Parts of a leap, in `ln sigma`.
+const LEAP: f64 = 1.4;
+
+/// Noise levels at which a leap from `from` down to `to` stops: so that D's answer can be followed on the way, where guidance
+/// begins or ends, and at `to`.
+pub(crate) fn leap_stops((lo, hi): (f64, f64), from: f64, to: f64) -> Vec<f64> {
+    if to >= from {
+        return Vec::new();
+    }
+    let parts = ((from / to).ln() / LEAP).ceil().max(1.0);
+    let part = |i: u32| from * (to / from).powf(f64::from(i) / parts);
+    let mut stops: Vec<f64> = (1..parts as u32).map(part).collect();
+    stops.extend([hi, lo].into_iter().filter(|s| *s > to && *s < from));
+    stops.push(to);
+    stops.sort_by(|a, b| b.total_cmp(a));
+    stops.dedup();
+    stops
 }
 
 /// Whether guidance acts at a noise level.

@@ -188,6 +188,7 @@ impl FrameInProgress {
             flow: flow.map(|flow| Follow {
                 flow,
                 known: &known,
+                trace: self.watch,
             }),
             noise: &noise,
         });

@@ -34,24 +34,24 @@ fn a_frame_is_opened_and_scrubbed() {
     answered(&mut harness);
     harness.get_by_label_contains("recomputed, differs by");
     harness.get_by_label("Frame 19");
-    harness.get_by_label_contains("evaluation 5 of 10");
+    harness.get_by_label_contains("evaluation 5 of 9");
     key(&mut harness, egui::Key::ArrowRight);
-    harness.get_by_label_contains("evaluation 6 of 10");
+    harness.get_by_label_contains("evaluation 6 of 9");
     // The frame shown is still the same: the arrows moved through its denoising.
     assert_eq!(state(&mut harness).shown().map(|f| f.index), Some(19));
     key(&mut harness, egui::Key::Home);
-    harness.get_by_label_contains("evaluation 1 of 10");
+    harness.get_by_label_contains("evaluation 1 of 9");
     harness.get_by_label_contains("noise σ 400");
     harness
         .get_by_label("Last evaluation: the clean frame (End)")
         .click();
     harness.run_steps(2);
-    harness.get_by_label_contains("evaluation 10 of 10");
+    harness.get_by_label_contains("evaluation 9 of 9");
     // It plays from the start and stops at the end.
     key(&mut harness, egui::Key::Space);
-    harness.get_by_label_contains("evaluation 1 of 10");
+    harness.get_by_label_contains("evaluation 1 of 9");
     harness.run_steps(300);
-    harness.get_by_label_contains("evaluation 10 of 10");
+    harness.get_by_label_contains("evaluation 9 of 9");
     // What the columns show can be changed.
     harness.get_by_label("Guidance λσ²d").click();
     harness.run_steps(2);

@@ -145,7 +145,9 @@ pub(super) fn long(args: &BenchArgs, frames: usize) -> Result<u8> {
         ..Settings::default()
     };
     settings.lanes[LaneKind::Guided.index()] = true;
-    let worker = spawn(args, settings, args.memory_mib);
+    let sampler = &mut settings.sampler;
+    sampler.steps = args.steps.map_or(sampler.steps, usize::from);
+    let worker = spawn(args, settings.clone(), args.memory_mib);
     // Not counted: the first hundred, in which everything is opened and warmed up.
     const WARM: usize = 100;
     worker.send(Command::Step(WARM + frames));
@@ -193,8 +195,79 @@ pub(super) fn long(args: &BenchArgs, frames: usize) -> Result<u8> {
         all.push(stretch);
         (seen, before) = (now, after);
     }
+    let beside = beside_a_fresh_one(args, &worker, settings)?;
     if args.json {
-        println!("{}", serde_json::json!({ "stretches": all }));
+        println!(
+            "{}",
+            serde_json::json!({ "stretches": all, "beside_a_fresh_one": beside })
+        );
+    } else {
+        let [wall, processor] = [&beside.wall, &beside.processor].map(|ratios| {
+            ratios.map_or("not known".to_owned(), |[lo, median, hi]| {
+                format!("{median:.3} ({lo:.3}-{hi:.3})")
+            })
+        });
+        println!(
+            "frames from {} on / frames from {} on of a fresh rollout, in turn, {ROUNDS} times {CHUNK} each: time {wall}, processor \
+             time {processor}",
+            beside.frame, beside.fresh_frame
+        );
     }
     Ok(0)
+}
+
+/// Rounds in which the long and a fresh rollout take turns, and frames that each makes in a round.
+const ROUNDS: usize = 24;
+const CHUNK: usize = 25;
+
+/// Quartiles and median of the ratios of the times that a late and an early frame take.
+#[derive(Debug, Serialize)]
+struct Beside {
+    /// Number of the first frame that was timed, in the long rollout and in the fresh one.
+    frame: usize,
+    fresh_frame: usize,
+    wall: Option<[f64; 3]>,
+    processor: Option<[f64; 3]>,
+}
+
+/// A busy machine is slower at one hour than at another. So the late frames of a long rollout are timed in turn with the early
+/// ones of a fresh rollout.
+fn beside_a_fresh_one(args: &BenchArgs, long: &Worker, settings: Settings) -> Result<Beside> {
+    let fresh = spawn(args, settings, args.memory_mib);
+    let make = |worker: &Worker, count: usize| -> Result<(f64, Option<f64>)> {
+        let (end, began) = (newest(worker) + count, Instant::now());
+        let before = usage::processor_seconds();
+        worker.send(Command::Step(count));
+        until(worker, LOOK, || (newest(worker) >= end).then_some(()))?;
+        let processor = before.zip(usage::processor_seconds());
+        Ok((began.elapsed().as_secs_f64(), processor.map(|(a, b)| b - a)))
+    };
+    // The first hundred frames warm up, as those of the long run did.
+    make(&fresh, 100)?;
+    make(long, CHUNK)?;
+    let (frame, fresh_frame) = (newest(long) + 1, newest(&fresh) + 1);
+    let (mut wall, mut processor) = (Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        // Who begins, changes: a third program that comes and goes disturbs both alike.
+        let (late, early) = if round % 2 == 0 {
+            let late = make(long, CHUNK)?;
+            (late, make(&fresh, CHUNK)?)
+        } else {
+            let early = make(&fresh, CHUNK)?;
+            (make(long, CHUNK)?, early)
+        };
+        wall.push(late.0 / early.0);
+        processor.extend(late.1.zip(early.1).map(|(a, b)| a / b));
+    }
+    let quartiles = |mut v: Vec<f64>| {
+        v.sort_by(f64::total_cmp);
+        let last = v.len().checked_sub(1)?;
+        Some([0.25, 0.5, 0.75].map(|share| v[(share * last as f64).round() as usize]))
+    };
+    Ok(Beside {
+        frame,
+        fresh_frame,
+        wall: quartiles(wall),
+        processor: quartiles(processor),
+    })
 }

@@ -69,6 +69,29 @@ fn at_full_strength_the_forecast_takes_what_the_state_loses() {
     assert_eq!(w.before, 0.0);
 }
 
+#[test]
+fn the_end_of_an_euler_step_to_zero_is_the_laws_estimate() {
+    let (c, s, lambda, sigma2) = (2.0, 0.1, 0.7, 9.0);
+    let w = Span::new(3.0, 0.0, None).weights(c, s, lambda);
+    let (w_c, w_s) = (c / (c + sigma2), s / (s + sigma2));
+    assert!((f64::from(w.keep) - (w_c + lambda * (w_s - w_c))).abs() < 1e-6);
+    assert!((f64::from(w.mean) - lambda * (1.0 - w_s)).abs() < 1e-6);
+    let device = Device::flex();
+    let one = |v: f64| Tensor::<4>::full([1, 1, 1, 1], v as f32, &device);
+    let (c_t, s_t, m_t, x_t) = (one(c), one(s), one(0.4), one(1.3));
+    let composed = Composed {
+        c: &c_t,
+        s: &s_t,
+        mean: Some(&m_t),
+    };
+    let strengths = [lambda as f32];
+    let step = Advance::law(&x_t, 3.0, 0.0, &strengths);
+    let (found, none) = composed.advance(&step, x_t.clone(), None);
+    let expected = w.keep * 1.3 + w.mean * 0.4;
+    assert!((crate::diffusion::to_vec(found)[0] - expected).abs() < 1e-6);
+    assert!(none.is_none());
+}
+
 /// Rows of different strengths, one of which may not use the remainder before.
 #[test]
 fn composed_and_by_hand_agree() {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use burn::tensor::{Tensor, TensorData};
 
 use crate::diffusion::flow::{Advance, Flow};
-use crate::diffusion::sampler::{Follow, Sampler, StepContext};
+use crate::diffusion::sampler::{Follow, Sampler, StepContext, leap_stops};
 use crate::diffusion::{Conditioned, Context, Judgement, to_vec};
 use crate::error::Result;
 use crate::random::{NoiseKey, Stream};
@@ -136,6 +136,7 @@ impl Batch {
             flow: flow.map(|flow| Follow {
                 flow,
                 known: &self.known,
+                trace: false,
             }),
             noise: &noise,
         });
@@ -307,45 +308,6 @@ impl Conditioned for Judge {
 impl Flow for Judge {
     /// Each group along its own law; rows outside of their interval along that of any frame.
     fn advance(&self, step: &Advance<'_>) -> (Tensor<4>, Option<Tensor<4>>) {
-        // A leap from pure noise stops where an interval begins or ends.
-        let ends = self
-            .intervals
-            .iter()
-            .flatten()
-            .flat_map(|&(lo, hi)| [lo, hi]);
-        let mut stops: Vec<f64> = ends
-            .filter(|s| step.estimate.is_none() && *s > step.to && *s < step.from)
-            .collect();
-        stops.push(step.to);
-        stops.sort_by(|a, b| b.total_cmp(a));
-        stops.dedup();
-        let (mut x, mut remainder) = (step.x.clone(), None);
-        let mut from = step.from;
-        for to in stops {
-            (x, remainder) = self.advance_groups(&Advance {
-                x: &x,
-                from,
-                to,
-                ..*step
-            });
-            from = to;
-        }
-        (x, remainder)
-    }
-}
-
-impl Judge {
-    fn advance_groups(&self, step: &Advance<'_>) -> (Tensor<4>, Option<Tensor<4>>) {
-        // The interval of an evaluation is that of its own noise level; of a leap, what lies between.
-        let at = match step.estimate {
-            Some(_) => step.from,
-            None => (step.from * step.to).sqrt(),
-        };
-        let acts = |i: &Option<(f64, f64)>| i.is_some_and(|(lo, hi)| (lo..=hi).contains(&at));
-        let strengths = self.intervals.iter().zip(step.strengths);
-        let strengths: Vec<f32> = strengths
-            .map(|(interval, &s)| if acts(interval) { s } else { 0.0 })
-            .collect();
         let (mut next, mut remainder) = (Vec::new(), Vec::new());
         let mut row = 0;
         for group in &self.groups {
@@ -353,16 +315,25 @@ impl Judge {
             let part = |t: &Tensor<4>| t.clone().narrow(0, rows.start, group.rows);
             let (x, estimate) = (part(step.x), step.estimate.map(part));
             let before = step.before.map(|(r, sigma)| (part(r), sigma));
+            let step = Advance {
+                x: &x,
+                estimate: estimate.as_ref(),
+                before: before.as_ref().map(|(r, sigma)| (r, *sigma)),
+                usable: step.usable.get(rows.clone()).unwrap_or(&[]),
+                strengths: step.strengths.get(rows.clone()).unwrap_or(&[]),
+                ..*step
+            };
+            let intervals = &self.intervals[rows.clone()];
             // `flows` says that every group has one.
             if let Some(flow) = group.flow() {
-                let (x, r) = flow.advance(&Advance {
-                    x: &x,
-                    estimate: estimate.as_ref(),
-                    before: before.as_ref().map(|(r, sigma)| (r, *sigma)),
-                    usable: step.usable.get(rows.clone()).unwrap_or(&[]),
-                    strengths: &strengths[rows.clone()],
-                    ..*step
-                });
+                let (x, r) = match step.estimate {
+                    Some(_) => flow.advance(&Advance {
+                        strengths: &acting(intervals, step.strengths, step.from),
+                        ..step
+                    }),
+                    None if step.to > 0.0 => (leap(flow, &step, intervals), None),
+                    None => flow.advance(&step),
+                };
                 next.push(x);
                 remainder.extend(r);
             }
@@ -371,6 +342,41 @@ impl Judge {
         let remainder = (!remainder.is_empty()).then(|| Tensor::cat(remainder, 0));
         (Tensor::cat(next, 0), remainder)
     }
+}
+
+/// Strengths of rows at a noise level.
+fn acting(intervals: &[Option<(f64, f64)>], strengths: &[f32], sigma: f64) -> Vec<f32> {
+    let acts = |i: &Option<(f64, f64)>| i.is_some_and(|(lo, hi)| (lo..=hi).contains(&sigma));
+    let rows = intervals.iter().zip(strengths);
+    rows.map(|(i, &s)| if acts(i) { s } else { 0.0 }).collect()
+}
+
+/// From pure noise along the law alone: each row stops where its interval begins or ends, as the main lane does.
+fn leap(flow: &dyn Flow, step: &Advance<'_>, intervals: &[Option<(f64, f64)>]) -> Tensor<4> {
+    let mut kinds: Vec<Option<(f64, f64)>> = Vec::new();
+    for interval in intervals {
+        if !kinds.contains(interval) {
+            kinds.push(*interval);
+        }
+    }
+    let mut ends: Vec<Tensor<4>> = Vec::with_capacity(kinds.len());
+    for kind in &kinds {
+        let stops = leap_stops(kind.unwrap_or((0.0, f64::MAX)), step.from, step.to);
+        let (mut x, mut from) = (step.x.clone(), step.from);
+        for to in stops {
+            let strengths = acting(intervals, step.strengths, (from * to).sqrt());
+            (x, _) = flow.advance(&Advance::law(&x, from, to, &strengths));
+            from = to;
+        }
+        ends.push(x);
+    }
+    if let [only] = &ends[..] {
+        return only.clone();
+    }
+    let kind_of = |i: &Option<(f64, f64)>| kinds.iter().position(|k| k == i).unwrap_or(0);
+    let rows = intervals.iter().enumerate();
+    let rows = rows.map(|(row, i)| ends[kind_of(i)].clone().narrow(0, row, 1));
+    Tensor::cat(rows.collect(), 0)
 }
 
 #[cfg(test)]
