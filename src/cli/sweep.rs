@@ -32,7 +32,7 @@ Examples:
   eddyscope sweep --over discriminator=encoder --over lambda=0,5,20,100 --out runs/encoder
   eddyscope sweep --model precipitation --season --over lambda=0..1.5/0.25 --frames 365 --out runs/rain
   eddyscope sweep --model runs/mine --over lambda=0..2/0.1 --out runs/mine-lambda --write-card
-  eddyscope sweep --model runs/mine --over solver=dpm,dpm3,unipc --over steps=4..14/2 --out runs/mine-steps --write-card
+  eddyscope sweep --model runs/mine --over lambda=0,1 --over steps=2,3,4,6,10 --out runs/mine-steps --write-card
 
 What can be varied: lambda, m, steps, solver, interval (LOW:HIGH noise levels in which guidance acts), churn, sigma-max,
 sigma-min, sigma-first, discriminator. All runs share seed, members and start, so that what differs is the setting.
@@ -71,8 +71,8 @@ pub struct SweepArgs {
     /// Make only this share of the points ("2/8": the second of eight)
     #[arg(long, value_name = "K/N", value_parser = part)]
     pub part: Option<(usize, usize)>,
-    /// Write what was found into the model's card (a model folder): the suggested and the usable strength where lambda was
-    /// varied, the samplers from quick to good where solver or steps were, and lambda was not
+    /// Write what was found into the model's card (a model folder): the samplers from quick to good where solver or steps were
+    /// varied (with lambda=0,1 what they make without guidance counts too), else the suggested and the usable strength
     #[arg(long)]
     pub write_card: bool,
     /// Where to compute
@@ -164,7 +164,7 @@ pub fn run(args: &SweepArgs) -> Result<u8> {
         return Ok(3);
     }
     if args.write_card && missing == 0 {
-        if over(args, &[Knob::Lambda]) {
+        if !over(args, &[Knob::Steps, Knob::Solver]) {
             write_strengths(&args.model, model.card.clone(), &finished)?;
         } else {
             write_samplers(&args.model, model.card.clone(), &finished)?;
@@ -182,11 +182,12 @@ fn over(args: &SweepArgs, knobs: &[Knob]) -> bool {
 fn write_samplers(folder: &str, mut card: ModelCard, points: &[Finished]) -> Result<()> {
     card.samplers = ladder(points)
         .into_iter()
-        .map(|(name, p)| {
+        .map(|rung| {
+            let p = rung.point;
             let s = &p.recipe.settings.sampler;
             let f = &p.figures;
             SamplerCard {
-                name: name.into(),
+                name: rung.name.into(),
                 solver: s.solver,
                 steps: s.steps,
                 members: p.recipe.rollout.members,
@@ -197,8 +198,10 @@ fn write_samplers(folder: &str, mut card: ModelCard, points: &[Finished]) -> Res
                     spectrum_error: f.spectrum_error,
                     skill_difference: f.skill_difference,
                     wet_difference: f.wet_difference,
+                    alone_std_ratio: rung.alone.and_then(|f| f.std_ratio),
+                    alone_spectrum_error: rung.alone.and_then(|f| f.spectrum_error),
                 },
-                score: p.score.unwrap_or(f64::NAN),
+                score: rung.score,
             }
         })
         .collect();

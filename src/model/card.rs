@@ -293,6 +293,10 @@ pub struct SamplerFigures {
     pub skill_difference: Option<f64>,
     /// Wet share of the area minus truth's (precipitation).
     pub wet_difference: Option<f64>,
+    /// Standard deviation divided by the data's of frames without guidance.
+    pub alone_std_ratio: Option<f64>,
+    /// Their spectrum error.
+    pub alone_spectrum_error: Option<f64>,
 }
 
 /// Measured quality of a rollout.

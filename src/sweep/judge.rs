@@ -165,34 +165,71 @@ pub fn usable<'a>(points: impl IntoIterator<Item = &'a Finished> + Clone) -> Opt
 
 /// What [`ladder`] asks, for people.
 pub const LADDER: &str = "samplers: \"fine\" has the smallest score of all, \"fast\" the fewest network evaluations of those \
-     with at most 1.5 times its score, \"draft\" of those with at most 4 times its score";
+     with at most 1.5 times its score, \"draft\" of those with at most 4 times its score; with lambda=0,... in the sweep, the score of a \
+     sampler also has |std ratio - 1| / 0.03 + spectrum error / 0.03 of the frames that it makes without guidance";
+
+/// Error of the spectrum at which a sampler loses a point of its score without guidance; that of the standard deviation is the
+/// one of [`criterion`].
+const ALONE_SPECTRUM: f64 = 0.03;
+
+/// A sampler of [`ladder`].
+#[derive(Debug, Clone, Copy)]
+pub struct Rung<'a> {
+    /// "draft", "fast" or "fine".
+    pub name: &'static str,
+    /// The guided rollout that it made.
+    pub point: &'a Finished,
+    /// Figures of what it made without guidance, where that was asked.
+    pub alone: Option<&'a Figures>,
+    /// Its score; smaller is better.
+    pub score: f64,
+}
+
+impl<'a> Rung<'a> {
+    /// A guided point with what the same sampler made without guidance.
+    fn of(point: &'a Finished, all: impl IntoIterator<Item = &'a Finished>) -> Option<Self> {
+        let sampler = &point.recipe.settings.sampler;
+        let alone = all
+            .into_iter()
+            .find(|p| p.strength() == 0.0 && p.recipe.settings.sampler == *sampler)
+            .map(|p| &p.figures);
+        let without = match alone {
+            Some(f) => (f.std_ratio? - 1.0).abs() / BOX[1] + f.spectrum_error? / ALONE_SPECTRUM,
+            None => 0.0,
+        };
+        let score = point.score? + without;
+        Some(Self {
+            name: "",
+            point,
+            alone,
+            score,
+        })
+    }
+
+    fn cost(&self) -> usize {
+        let s = &self.point.recipe.settings.sampler;
+        s.solver.evaluations(s.steps)
+    }
+}
 
 /// Samplers from quick to good: see [`LADDER`]. A sampler that would stand twice stands once, under its better name.
-pub fn ladder<'a>(
-    points: impl IntoIterator<Item = &'a Finished> + Clone,
-) -> Vec<(&'static str, &'a Finished)> {
-    let Some(fine) = best(points.clone()) else {
+pub fn ladder<'a>(points: impl IntoIterator<Item = &'a Finished> + Clone) -> Vec<Rung<'a>> {
+    let guided = points.clone().into_iter().filter(|p| p.strength() != 0.0);
+    let rungs: Vec<Rung<'_>> = guided.filter_map(|p| Rung::of(p, points.clone())).collect();
+    let Some(fine) = rungs.iter().min_by(|a, b| a.score.total_cmp(&b.score)) else {
         return Vec::new();
     };
-    let limit = fine.score.unwrap_or(f64::INFINITY);
-    let cost = |p: &Finished| {
-        let s = &p.recipe.settings.sampler;
-        s.solver.evaluations(s.steps)
-    };
     let quickest = |times: f64| {
-        let able = points.clone().into_iter();
-        able.filter(|p| p.score.is_some_and(|s| s <= times * limit))
-            .min_by(|a, b| {
-                let of = |p: &Finished| p.score.unwrap_or(f64::INFINITY);
-                cost(a).cmp(&cost(b)).then(of(a).total_cmp(&of(b)))
-            })
+        let able = rungs.iter().filter(|r| r.score <= times * fine.score);
+        able.min_by(|a, b| a.cost().cmp(&b.cost()).then(a.score.total_cmp(&b.score)))
     };
-    let mut out = vec![("fine", fine)];
+    let named = |name, rung: &Rung<'a>| Rung { name, ..*rung };
+    let mut out = vec![named("fine", fine)];
     for (name, times) in [("fast", 1.5), ("draft", 4.0)] {
-        if let Some(p) = quickest(times)
-            && out.iter().all(|(_, q)| cost(q) > cost(p))
+        if let Some(rung) = quickest(times)
+            && out.iter().all(|r| r.cost() > rung.cost())
         {
-            out.push((name, p));
+            out.push(named(name, rung));
         }
     }
     out.reverse();
@@ -267,12 +304,30 @@ pub(super) mod tests {
         ];
         let named: Vec<_> = ladder(&all)
             .iter()
-            .map(|(n, p)| (*n, p.recipe.settings.sampler.steps))
+            .map(|r| (r.name, r.point.recipe.settings.sampler.steps))
             .collect();
         assert_eq!(named, [("draft", 5), ("fast", 8), ("fine", 20)]);
         // One sampler for all.
         assert_eq!(ladder(&all[..1]).len(), 1);
         assert!(ladder(&[point(1.0, 0.1, 1.0, 0.0, true)]).is_empty());
+        // What a sampler makes without guidance counts too.
+        let alone = |steps: usize, std: f64| {
+            let mut p = point(0.0, 0.4, std, -0.5, false);
+            p.recipe.settings.sampler.steps = steps;
+            p.figures.spectrum_error = Some(0.0);
+            p
+        };
+        let both: Vec<Finished> = all
+            .iter()
+            .cloned()
+            .chain([3, 5, 6, 8].map(|n| alone(n, 1.3)))
+            .chain([10, 20].map(|n| alone(n, 1.0)))
+            .collect();
+        let named: Vec<_> = ladder(&both)
+            .iter()
+            .map(|r| (r.name, r.point.recipe.settings.sampler.steps))
+            .collect();
+        assert_eq!(named, [("fast", 10), ("fine", 20)]);
     }
 
     #[test]

@@ -65,14 +65,13 @@ pub fn text(points: &[Finished], axes: &[Axis], globe: bool) -> String {
         .any(|a| matches!(a.knob, Knob::Steps | Knob::Solver))
     {
         let _ = writeln!(out, "{LADDER}");
-        for (name, p) in ladder(points) {
-            let s = &p.recipe.settings.sampler;
+        for rung in ladder(points) {
+            let s = &rung.point.recipe.settings.sampler;
             let evaluations = s.solver.evaluations(s.steps);
-            let score = p.score.unwrap_or(f64::NAN);
             let _ = writeln!(
                 out,
-                "  {name}: {:?}, {} steps, {evaluations} evaluations a frame, score {score:.2}",
-                s.solver, s.steps
+                "  {}: {:?}, {} steps, {evaluations} evaluations a frame, score {:.2}",
+                rung.name, s.solver, s.steps, rung.score
             );
         }
     }

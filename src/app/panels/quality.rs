@@ -63,5 +63,7 @@ fn told(s: &SamplerCard) -> String {
     add("skill minus truth's", f.skill_difference, 3);
     add("wet area minus truth's", f.wet_difference, 3);
     add("spectrum error", f.spectrum_error, 3);
+    add("without guidance std ×", f.alone_std_ratio, 3);
+    add("spectrum error", f.alone_spectrum_error, 3);
     out
 }
