@@ -15,7 +15,7 @@ fn rollout(folder: &Path, device: &str, out: &str) -> std::process::Output {
     Command::new(env!("CARGO_BIN_EXE_eddyscope"))
         .current_dir(folder)
         .args([
-            "rollout", "--frames", "1", "--steps", "2", "--seed", "4", "--json",
+            "rollout", "--frames", "1", "--steps", "3", "--seed", "4", "--json",
         ])
         .args(["--device", device, "--out", out])
         .output()

@@ -39,7 +39,7 @@ fn apart(a: &[f32], b: &[f32]) -> f64 {
 #[test]
 fn the_flow_with_six_evaluations_is_nearer_than_dpm_with_ten() {
     let dir = tempfile::tempdir().unwrap();
-    println!("distance to the exact frame | flow 3, 4, 6, 8 | dpm 6, 10, 20 | unipc 10");
+    println!("distance to the exact frame | flow 3, 4, 6, 8 | dpm 6, 10, 20 | dpm3 10 | unipc 10");
     for strength in ["0", "0.5", "1", "1.5", "2"] {
         let of = |solver: &str, steps: &str| frames(dir.path(), strength, solver, steps, &[]);
         let exact = of("flow", "60");
@@ -49,8 +49,10 @@ fn the_flow_with_six_evaluations_is_nearer_than_dpm_with_ten() {
         let distance = |solver: &str, steps: &str| apart(&of(solver, steps), &exact);
         let flow = ["3", "4", "6", "8"].map(|n| distance("flow", n));
         let dpm = ["6", "10", "20"].map(|n| distance("dpm", n));
-        let unipc = distance("unipc", "10");
-        println!("lambda {strength} (dpm 200: {other:.4}) | {flow:.4?} | {dpm:.4?} | {unipc:.4}");
+        let [dpm3, unipc] = ["dpm3", "unipc"].map(|solver| distance(solver, "10"));
+        println!(
+            "lambda {strength} (dpm 200: {other:.4}) | {flow:.4?} | {dpm:.4?} | {dpm3:.4} | {unipc:.4}"
+        );
         assert!(flow[2] < dpm[1], "lambda {strength}: {flow:?} {dpm:?}");
         assert!(
             flow[3] < 0.5 * dpm[1],
