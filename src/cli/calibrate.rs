@@ -164,6 +164,7 @@ impl Trial {
         if let Some(e) = &card.encoder {
             let mut encoder = Self::new("encoder", guided, e.suggested_strength, 3);
             encoder.settings.guidance.discriminator = DiscriminatorKind::Encoder;
+            encoder.settings.sampler = encoder.settings.sampler.without_law();
             out.push(encoder);
         }
         out.push(Self::new(
