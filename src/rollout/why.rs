@@ -42,7 +42,7 @@ mod tests {
         let card = Model::open("vorticity").unwrap().card;
         let text = why(&card, "two-tower", 1.0, 1.5);
         assert!(
-            text.contains("dynamics skill 0.57 (truth 0.59); above 1.5"),
+            text.contains("dynamics skill 0.58 (truth 0.59); above 1.5"),
             "{text}"
         );
         let unknown = why(&card, "two-tower", 0.77, 1.5);
