@@ -18,7 +18,7 @@
 //! | [`evaluate`] | the paper's figures and tables from ensembles of all methods |
 //! | [`report`] | charts, maps and the page that holds them: SVG, PNG, HTML |
 //! | [`rollout`] | settings, the engine (frames one after another), the worker thread that owns it, the microscope beside it |
-//! | [`diffusion`] | noise levels, preconditioning, samplers, guidance, the Gaussian world with known answers |
+//! | [`diffusion`] | noise levels, preconditioning, samplers (`sampler`; `flow` follows the law of the closed form), guidance, the Gaussian world with known answers |
 //! | [`closed_form`] | worlds whose score and discriminator are known: Gaussian process, travelling wave |
 //! | [`nn`] | layers, U-Net, the networks of the discriminators (burn); compiled inference on the CPU |
 //! | [`model`] | model folder: card + weights, the shipped models |
