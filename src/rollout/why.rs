@@ -1,15 +1,21 @@
 //! Why a guidance strength is suggested, in a sentence, out of the model's card.
 
 use crate::model::ModelCard;
+use crate::model::card::QualityCard;
 
 /// A sentence on the strength of a discriminator; `family` is how the settings of its measurements begin.
 pub(super) fn why(card: &ModelCard, family: &str, suggested: f32, usable: f32) -> String {
     let limit = format!("above {usable:.2} rollouts blow up");
     let strength = format!("lambda {suggested},");
-    let measured = card
-        .quality
-        .iter()
-        .find(|q| q.setting.starts_with(family) && q.setting.contains(&strength));
+    let history = card.two_tower.as_ref().map(|t| t.suggested_history);
+    let history = history.map_or(String::new(), |m| format!("m = {m},"));
+    let of_strength =
+        |q: &&QualityCard| q.setting.starts_with(family) && q.setting.contains(&strength);
+    let measured = || card.quality.iter().filter(of_strength);
+    // Measured at the suggested history length, if it was.
+    let measured = measured()
+        .find(|q| q.setting.contains(&history))
+        .or_else(|| measured().next());
     let Some(q) = measured else {
         return format!("The model card holds no measurement of it; {limit}.");
     };
