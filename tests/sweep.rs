@@ -140,6 +140,7 @@ fn the_suggested_strength_is_written() {
         std::fs::copy(entry.path(), model.join(entry.file_name())).unwrap();
     }
     let folder = model.to_str().unwrap();
+    let before = eddyscope::model::Model::from_folder(&model).unwrap().card;
     let out = dir.path().join("sweep");
     let args = ["--model", folder, "--over", "lambda=0,0.75", "--write-card"];
     let output = sweep(&out, &args);
@@ -150,7 +151,8 @@ fn the_suggested_strength_is_written() {
     let tower = card.two_tower.unwrap();
     assert_eq!(tower.suggested_strength, 0.75);
     assert_eq!(
-        tower.usable_strength, 1.5,
+        tower.usable_strength,
+        before.two_tower.unwrap().usable_strength,
         "no run blew up: the limit is not known"
     );
 
