@@ -127,6 +127,8 @@ impl Span {
             .map(|(x, weight)| {
                 let l = 0.5 * ((hi - lo) * x + hi + lo);
                 let weight = 0.5 * (hi - lo) * weight;
+                // Levels that coincide, as settings may have it, span no line.
+                let before = before.filter(|&b| b > from);
                 let share = before.map_or(0.0, |b| (hi - l) / (b.ln() - hi));
                 let s = l.exp();
                 Node {

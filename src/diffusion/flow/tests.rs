@@ -70,6 +70,12 @@ fn at_full_strength_the_forecast_takes_what_the_state_loses() {
 }
 
 #[test]
+fn levels_that_coincide_leave_everything_where_it_is() {
+    let w = Span::new(1.0, 1.0, Some(1.0)).weights(2.0, 0.1, 0.7);
+    assert_eq!((w.keep, w.mean, w.now, w.before), (1.0, 0.0, 0.0, 0.0));
+}
+
+#[test]
 fn the_end_of_an_euler_step_to_zero_is_the_laws_estimate() {
     let (c, s, lambda, sigma2) = (2.0, 0.1, 0.7, 9.0);
     let w = Span::new(3.0, 0.0, None).weights(c, s, lambda);
