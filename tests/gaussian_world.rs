@@ -6,7 +6,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use eddyscope::diffusion::basis::{Shells, SpectralBasis};
 use eddyscope::diffusion::gaussian::GaussianWorld;
-use eddyscope::diffusion::sampler::{Follow, Sampler, StepContext};
+use eddyscope::diffusion::sampler::{Follow, Sampler, StepContext, Wanted};
 use eddyscope::diffusion::{Context, Denoise, Discriminate, to_vec};
 use eddyscope::model::Model;
 use eddyscope::random::{NoiseKey, Stream};
@@ -59,8 +59,10 @@ fn sample(
                 flow,
                 known: &known,
                 trace: false,
+                judges: true,
             }),
             noise: &churn,
+            wanted: Wanted::Nothing,
         });
     }
     sampler.state().clone()
@@ -310,6 +312,7 @@ fn default_noise_levels_keep_the_power_of_a_frames_noise() {
                 strengths: &[0.0],
                 flow: None,
                 noise: &none,
+                wanted: Wanted::Nothing,
             });
         }
         let end = to_vec(law.basis.transform(sampler.state().clone()));

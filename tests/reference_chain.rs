@@ -6,7 +6,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use eddyscope::diffusion::basis::Shells;
-use eddyscope::diffusion::sampler::{Sampler, StepContext};
+use eddyscope::diffusion::sampler::{Sampler, StepContext, Wanted};
 use eddyscope::diffusion::two_tower::{Calibration, TwoTower};
 use eddyscope::diffusion::{Denoise, Discriminate, to_vec};
 use eddyscope::nn::reference;
@@ -155,6 +155,7 @@ fn one_guided_frame_agrees_with_the_reference() {
             strengths: &vec![1.0; rows],
             flow: None,
             noise: &none,
+            wanted: Wanted::Nothing,
         });
     }
     close(

@@ -1,5 +1,6 @@
 //! `eddyscope bench`: how fast the parts are on this machine.
 
+mod frames;
 mod serve;
 mod solver;
 mod worker;
@@ -21,9 +22,7 @@ use crate::render::globe::{self, Rows};
 use crate::render::{ColorMap, GlobeView, Look, ValueRange, View, cpu};
 use crate::rollout::engine::{Engine, HISTORY};
 use crate::rollout::lanes::Lanes;
-use crate::rollout::sampled::FrameInProgress;
 use crate::rollout::settings::{DiscriminatorKind, LaneKind, RolloutSpec};
-use crate::rollout::suggested::suggested;
 use crate::sim::{Params, Solver};
 use crate::train::timing::TimedTraining;
 
@@ -143,44 +142,9 @@ pub fn run(args: &BenchArgs) -> Result<u8> {
         let c = d.condition(&history, Context::history(HISTORY - 1));
         all.push(time("encoder, gradient", repeats, || judge(c.as_ref())));
     }
-    let settings = suggested(&model.card, DiscriminatorKind::TwoTower);
-    let spec = RolloutSpec::default();
-    let lanes = Lanes::start(&mut engine, &spec, HISTORY - 1)?;
-    for (name, kinds, watch) in [
-        (
-            "frame without a discriminator",
-            &[LaneKind::Unconditional][..],
-            false,
-        ),
-        (
-            "guided frame, default setting",
-            &[LaneKind::Guided][..],
-            true,
-        ),
-        (
-            "unconditional + guided frame, as in the window",
-            &[LaneKind::Unconditional, LaneKind::Guided][..],
-            true,
-        ),
-    ] {
-        let mut failed = None;
-        all.push(time(name, repeats, || {
-            let Some(mut f) = FrameInProgress::begin(&engine, &lanes, kinds, &settings, watch)
-            else {
-                return;
-            };
-            while !f.is_done() {
-                if let Err(e) = f.step(&engine, &lanes, &settings) {
-                    failed = Some(e);
-                    return;
-                }
-            }
-            black_box(f.finish(&engine).len());
-        }));
-        if let Some(e) = failed {
-            return Err(e);
-        }
-    }
+    let made = frames::frames(&mut engine, 5 * repeats)?;
+    all.extend(made.timings);
+    let lanes = Lanes::start(&mut engine, &RolloutSpec::default(), HISTORY - 1)?;
     all.extend(pictures(&engine, lanes.last(LaneKind::Truth), repeats));
     all.extend(worker::waits(args, repeats)?);
     if model.card.data.globe.is_none() {
@@ -206,7 +170,7 @@ pub fn run(args: &BenchArgs) -> Result<u8> {
             solver.step(&mut state, 0, 0);
         }));
     }
-    print(args, &engine, &all);
+    print(args, &engine, &all, made.share);
     Ok(0)
 }
 
@@ -257,7 +221,7 @@ fn time(name: &'static str, repeats: usize, mut work: impl FnMut()) -> Timing {
     Timing { name, seconds }
 }
 
-fn print(args: &BenchArgs, engine: &Engine, all: &[Timing]) {
+fn print(args: &BenchArgs, engine: &Engine, all: &[Timing], share: [f64; 3]) {
     if args.json {
         let rows: Vec<_> = all
             .iter()
@@ -281,6 +245,7 @@ fn print(args: &BenchArgs, engine: &Engine, all: &[Timing]) {
                     "state_bytes": c.state_bytes,
                 })),
                 "timings": rows,
+                "guidance_share": { "quartiles": [share[0], share[2]], "median": share[1] },
             })
         );
         return;
@@ -304,4 +269,8 @@ fn print(args: &BenchArgs, engine: &Engine, all: &[Timing]) {
         let [min, median, max] = t.spread();
         println!("{:<48} {min:>9.2} {median:>9.2} {max:>9.2}", t.name);
     }
+    let [lo, median, hi] = share.map(|s| 100.0 * s);
+    println!(
+        "guidance's share of a guided frame, with and without in turn: {median:.1} % (quartiles {lo:.1} to {hi:.1})"
+    );
 }

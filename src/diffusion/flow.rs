@@ -19,9 +19,39 @@ use burn::tensor::{Tensor, TensorData};
 
 /// A Gaussian law of the next frame (or of any frame) whose probability flow is known.
 pub trait Flow {
-    /// Moves rows from a noise level to a lower one; to 0 in one Euler step, which ends at the law's own estimate. Returns the new state, and what the estimate knew beyond the law, for
-    /// the next step; the latter is in the law's own units and basis.
+    /// Moves rows from a noise level to a lower one; to 0 in one Euler step, which ends at the law's own estimate. Returns
+    /// the new state, and what the estimate knew beyond the law, for the next step; the latter is in the law's own units and
+    /// basis.
     fn advance(&self, step: &Advance<'_>) -> (Tensor<4>, Option<Tensor<4>>);
+
+    /// The same where the step's estimate is still to be guided by this law's discriminator, as
+    /// [`super::Conditioned::judge`] says, in one pass: guidance then costs next to nothing beside the step. A step to 0 ends
+    /// at the guided estimate. `None` where there is no such pass: then judge, and [`Self::advance`].
+    fn advance_judged(&self, _step: &Advance<'_>, _guide: &Guide<'_>) -> Option<Judged> {
+        None
+    }
+}
+
+/// How the estimate of a step is guided.
+#[derive(Clone, Copy)]
+pub struct Guide<'a> {
+    /// Strength of the guidance in each row at the step's noise level.
+    pub strengths: &'a [f32],
+    /// In a step without an estimate, the strength in each row at which the law's own takes its place.
+    pub known: &'a [f32],
+}
+
+/// A step that was guided on its way.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    /// The new state, `[rows, 1, height, width]`.
+    pub x: Tensor<4>,
+    /// What the guided estimate knew beyond the law, as [`Flow::advance`] returns it.
+    pub beyond: Option<Tensor<4>>,
+    /// `log(D / (1 - D))` of the state before, `[rows]`.
+    pub logit: Tensor<1>,
+    /// Norm of the guidance divided by the norm of the score there, `[rows]`.
+    pub ratio: Tensor<1>,
 }
 
 /// A step along a [`Flow`].
@@ -77,8 +107,8 @@ struct Node {
 /// From one noise level to the next: everything that does not depend on the coefficient.
 #[derive(Debug, Clone)]
 pub(super) struct Span {
-    from: f64,
-    to: f64,
+    pub from: f64,
+    pub to: f64,
     nodes: Vec<Node>,
 }
 

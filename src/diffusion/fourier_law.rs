@@ -62,6 +62,41 @@ pub(super) struct Weights {
     pub logarithm: f64,
 }
 
+/// What becomes of one group's coefficients in a step whose estimate is guided on the way; `x`, `d`, `m` are state, estimate
+/// and forecast, and triples their factors in this order.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Guided {
+    /// `d` where there is no other: `estimate[0] x + estimate[1] m`.
+    pub estimate: [f32; 2],
+    /// What guidance adds to `d`.
+    pub guidance: [f32; 3],
+    /// What the guided estimate knows beyond the law.
+    pub remainder: [f32; 3],
+    /// As in [`flow::Weights`].
+    pub keep: f32,
+    /// See [`Self::keep`].
+    pub mean: f32,
+    /// See [`Self::keep`].
+    pub now: f32,
+    /// See [`Self::keep`].
+    pub before: f32,
+    /// As in [`Weights`].
+    pub marginal: f32,
+    /// See [`Self::marginal`].
+    pub conditional: f32,
+    /// See [`Self::marginal`].
+    pub logarithm: f64,
+}
+
+/// What the discriminator says of a row.
+#[derive(Clone, Copy)]
+pub(super) struct Said {
+    /// `log(D / (1 - D))`.
+    pub logit: f32,
+    /// Norm of the guidance over that of the score.
+    pub ratio: f32,
+}
+
 impl FourierLaw {
     pub fn new(shells: &Shells) -> Self {
         let n = shells.n;
@@ -197,29 +232,8 @@ impl FourierLaw {
     ) {
         let n = self.n;
         let work = &mut *self.work.borrow_mut();
-        // See `judge`.
-        let smaller = match row.estimate {
-            None => 1.0,
-            Some(d) => (-(largest(row.x) / largest(d))
-                .log2()
-                .clamp(-60.0, 60.0)
-                .round())
-            .exp2(),
-        };
-        match row.estimate {
-            Some(estimate) => {
-                for ((z, &x), &d) in work.a.iter_mut().zip(row.x).zip(estimate) {
-                    *z = Complex32::new(x * smaller, d);
-                }
-            }
-            None => {
-                for (z, &x) in work.a.iter_mut().zip(row.x) {
-                    *z = Complex32::new(x, 0.0);
-                }
-            }
-        }
-        self.transform(&*self.forward, work);
-        let (half, cells) = (0.5 / smaller, n * n);
+        let half = self.modes_of(row, work);
+        let cells = n * n;
         let known = remainder.len();
         if row.estimate.is_some() {
             remainder.resize(known + cells, 0.0);
@@ -229,12 +243,10 @@ impl FourierLaw {
             for j in 0..n {
                 let (at, mirror) = (lines[0] + j, lines[1] + if j == 0 { 0 } else { n - j });
                 let w = &weights[usize::from(self.groups[at])];
-                let (z, c) = (work.a[at], work.a[mirror]);
-                let x = half * (z.re + c.re + c.im - z.im);
+                let (x, estimate) = hartley(work.a[at], work.a[mirror], half);
                 let m = forecast.map_or(0.0, |f| f[at].re - f[at].im);
                 let mut to = w.keep * x + w.mean * m;
                 if row.estimate.is_some() {
-                    let estimate = 0.5 * (z.im + c.im + z.re - c.re);
                     let r = w.scale * (estimate - w.law_x * x - w.law_m * m);
                     let before = row.before.map_or(0.0, |b| b[at]);
                     to += w.now * r + w.before * before;
@@ -243,9 +255,100 @@ impl FourierLaw {
                 work.b[at] = Complex32::new(to, 0.0);
             }
         }
+        self.back(work, next);
+    }
+
+    /// [`Self::advance`] and [`Self::judge`] in one pass, so that nothing is transformed twice: a row's estimate is guided in
+    /// the law's basis. With `moves`, `n * n` cells go to the end of `next`.
+    pub fn advance_judged(
+        &self,
+        row: &Moved<'_>,
+        forecast: &[Complex32],
+        weights: &[Guided],
+        moves: bool,
+        next: &mut Vec<f32>,
+        remainder: &mut Vec<f32>,
+    ) -> Said {
+        let n = self.n;
+        let work = &mut *self.work.borrow_mut();
+        let half = self.modes_of(row, work);
+        let cells = n * n;
+        let known = remainder.len();
+        if row.estimate.is_some() {
+            remainder.resize(known + cells, 0.0);
+        }
+        let (mut logit, mut guidance, mut score) = (0.0f64, 0.0f64, 0.0f64);
+        for i in 0..n {
+            let lines = [i, if i == 0 { 0 } else { n - i }].map(|k| k * n);
+            // Sums of a line, in which digits enough are left.
+            let mut sums = [0.0f32; 3];
+            for j in 0..n {
+                let (at, mirror) = (lines[0] + j, lines[1] + if j == 0 { 0 } else { n - j });
+                let w = &weights[usize::from(self.groups[at])];
+                let (x, d) = hartley(work.a[at], work.a[mirror], half);
+                let m = forecast[at].re - forecast[at].im;
+                let estimated = row.estimate.is_some();
+                let d = match estimated {
+                    true => d,
+                    false => w.estimate[0] * x + w.estimate[1] * m,
+                };
+                let g = w.guidance[0] * x + w.guidance[1] * d + w.guidance[2] * m;
+                sums[0] += w.marginal * x * x - w.conditional * (x - m) * (x - m);
+                sums[1] += g * g;
+                sums[2] += (d - x) * (d - x);
+                let mut to = w.keep * x + w.mean * m;
+                if estimated {
+                    let r = w.remainder[0] * x + w.remainder[1] * d + w.remainder[2] * m;
+                    let before = row.before.map_or(0.0, |b| b[at]);
+                    to += w.now * r + w.before * before;
+                    remainder[known + at] = r;
+                }
+                work.b[at] = Complex32::new(to, 0.0);
+            }
+            logit += f64::from(sums[0]);
+            guidance += f64::from(sums[1]);
+            score += f64::from(sums[2]);
+        }
+        if moves {
+            self.back(work, next);
+        }
+        Said {
+            logit: (0.5 * (logit / cells as f64 + self.logarithms(weights))) as f32,
+            ratio: (guidance / score).sqrt() as f32,
+        }
+    }
+
+    /// The part of a logit, times two, that does not depend on the row.
+    pub fn logarithms(&self, weights: &[Guided]) -> f64 {
+        let sizes = weights.iter().zip(&self.sizes);
+        sizes.map(|(w, &size)| w.logarithm * size as f64).sum()
+    }
+
+    /// A row's state and estimate in Fourier space, as the real and the imaginary part of the field in `work.a`; the state is
+    /// twice the value returned times its part.
+    fn modes_of(&self, row: &Moved<'_>, work: &mut Work) -> f32 {
+        let Some(estimate) = row.estimate else {
+            for (z, &x) in work.a.iter_mut().zip(row.x) {
+                *z = Complex32::new(x, 0.0);
+            }
+            self.transform(&*self.forward, work);
+            return 0.5;
+        };
+        // See `judge`.
+        let power = (largest(row.x) / largest(estimate)).log2();
+        let smaller = (-power.clamp(-60.0, 60.0).round()).exp2();
+        for ((z, &x), &d) in work.a.iter_mut().zip(row.x).zip(estimate) {
+            *z = Complex32::new(x * smaller, d);
+        }
+        self.transform(&*self.forward, work);
+        0.5 / smaller
+    }
+
+    /// The cells of the Hartley coefficients in `work.b`, to the end of `next`.
+    fn back(&self, work: &mut Work, next: &mut Vec<f32>) {
         std::mem::swap(&mut work.a, &mut work.b);
         self.transform(&*self.forward, work);
-        let scale = 1.0 / cells as f32;
+        let scale = 1.0 / (self.n * self.n) as f32;
         next.extend(work.a.iter().map(|z| scale * (z.re - z.im)));
     }
 
@@ -255,6 +358,15 @@ impl FourierLaw {
         transpose(&work.b, &mut work.a, self.n);
         fft.process_with_scratch(&mut work.a, &mut work.scratch);
     }
+}
+
+/// Hartley coefficients of state and estimate, of a mode and its mirror image in the field of both.
+#[inline(always)]
+fn hartley(z: Complex32, mirror: Complex32, half: f32) -> (f32, f32) {
+    (
+        half * (z.re + mirror.re + mirror.im - z.im),
+        0.5 * (z.im + mirror.im + z.re - mirror.re),
+    )
 }
 
 fn largest(v: &[f32]) -> f32 {

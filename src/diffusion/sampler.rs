@@ -5,44 +5,64 @@
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::flow::{Advance, Flow};
+use super::flow::{Advance, Flow, Guide, Judged};
 use super::multistep::{Multistep, weights};
 use super::schedule::{churned, levels};
 use super::{Conditioned, Denoise, to_vec};
 use crate::rollout::settings::{GuidanceSettings, SamplerSettings, Solver};
 
-/// One network evaluation, as the window may ask for it.
+/// One network evaluation, as far as it is asked for ([`StepContext::wanted`]).
 #[derive(Debug, Clone)]
 pub struct Evaluation {
-    /// Noise level of `x`.
+    /// Noise level of the state.
     pub sigma: f64,
-    /// The noised candidate, `[rows, 1, height, width]`.
+    /// The discriminator's logit, `[rows]`; `None` when no discriminator was asked.
+    pub logit: Option<Tensor<1>>,
+    /// Norm of the guidance divided by the norm of the score, `[rows]`; `None` where it was not wanted.
+    pub ratio: Option<Tensor<1>>,
+    /// The fields; `None` where they were not wanted.
+    pub fields: Option<Fields>,
+}
+
+/// What guidance works with, each `[rows, 1, height, width]`, normalised units.
+#[derive(Debug, Clone)]
+pub struct Fields {
+    /// The noised candidate.
     pub x: Tensor<4>,
     /// The image model's clean estimate (before guidance).
     pub denoised: Tensor<4>,
     /// What guidance adds to the clean estimate: `lambda sigma^2 grad logit` (+ correction); zero where lambda is 0.
     pub guidance: Tensor<4>,
-    /// The discriminator's logit, `[rows]`; `None` when no discriminator was asked.
-    pub logit: Option<Tensor<1>>,
 }
 
-impl Evaluation {
-    /// Norm of the score `|D - x| / sigma^2` and of the guidance `|lambda grad logit|`, for each row.
-    pub fn norms(&self) -> (Vec<f32>, Vec<f32>) {
-        let s2 = (self.sigma * self.sigma) as f32;
-        let norm = |t: Tensor<4>| -> Vec<f32> {
-            let [rows, c, h, w] = t.dims();
-            let squares = (t.clone() * t).reshape([rows, c * h * w]).sum_dim(1);
-            to_vec(squares.reshape([rows]))
-                .into_iter()
-                .map(|v| v.sqrt() / s2)
-                .collect()
-        };
-        (
-            norm(self.denoised.clone() - self.x.clone()),
-            norm(self.guidance.clone()),
-        )
+impl Fields {
+    /// Norm of the score `|D - x| / sigma^2` and of the guidance `|lambda grad logit|` at noise level `sigma`, for each row.
+    pub fn norms(&self, sigma: f64) -> [Vec<f32>; 2] {
+        let s2 = (sigma * sigma) as f32;
+        [
+            self.denoised.clone() - self.x.clone(),
+            self.guidance.clone(),
+        ]
+        .map(|t| {
+            let norms = to_vec(norm(t));
+            norms.into_iter().map(|v| v / s2).collect()
+        })
     }
+
+    fn ratio(&self) -> Tensor<1> {
+        norm(self.guidance.clone()) / norm(self.denoised.clone() - self.x.clone())
+    }
+}
+
+/// What is wanted of the evaluations of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wanted {
+    /// The state alone.
+    Nothing,
+    /// What the discriminator says, and how strong the guidance is.
+    Figures,
+    /// The fields as well.
+    Fields,
 }
 
 /// What a step needs from outside; may change from one step to the next.
@@ -59,6 +79,8 @@ pub struct StepContext<'a> {
     pub flow: Option<Follow<'a>>,
     /// Standard normal noise for step i, `[rows, 1, height, width]`; a pure function of i.
     pub noise: &'a dyn Fn(usize) -> Tensor<4>,
+    /// What is wanted of the evaluations. It changes nothing in the state.
+    pub wanted: Wanted,
 }
 
 /// A law whose flow is followed.
@@ -71,6 +93,8 @@ pub struct Follow<'a> {
     pub known: &'a [f32],
     /// Whether what the discriminator says of the way down to the first evaluation is wanted too.
     pub trace: bool,
+    /// Whether it is the law of the discriminator that guides.
+    pub judges: bool,
 }
 
 /// A frame on its way from noise.
@@ -194,16 +218,19 @@ impl Sampler {
             }
             _ => (denoised.clone(), None),
         };
-        let guidance = match &shift {
-            Some(s) => score_part.clone() - denoised.clone() + s.clone(),
-            None => denoised.zeros_like(),
-        };
+        let fields = (ctx.wanted > Wanted::Nothing).then(|| Fields {
+            x: x.clone(),
+            guidance: match &shift {
+                Some(s) => score_part.clone() - denoised.clone() + s.clone(),
+                None => denoised.zeros_like(),
+            },
+            denoised,
+        });
         let evaluation = Evaluation {
             sigma,
-            x: x.clone(),
-            denoised,
-            guidance,
             logit: judgement.map(|j| j.logit),
+            ratio: fields.as_ref().map(Fields::ratio),
+            fields: fields.filter(|_| ctx.wanted == Wanted::Fields),
         };
         Guided {
             score_part,
@@ -278,7 +305,16 @@ impl Sampler {
             Some(follow) if self.next == 0 => self.follow_to(ctx, follow, here),
             _ => Vec::new(),
         };
-        let guided = self.evaluate(ctx, &self.x, here);
+        let denoised = ctx.denoiser.denoise(&self.x, here);
+        if let Some(follow) = &ctx.flow
+            && let Some((judged, evaluation)) =
+                self.advance_judged(ctx, follow, (here, there), &denoised)
+        {
+            evaluations.push(evaluation);
+            self.moved(judged.x, judged.beyond, here);
+            return evaluations;
+        }
+        let guided = Self::judged(ctx, &self.x, here, denoised);
         let estimate = guided.total();
         evaluations.push(guided.evaluation);
         if there == 0.0 {
@@ -290,21 +326,74 @@ impl Sampler {
             self.x = self.x.clone().mul_scalar(keep) + estimate.mul_scalar(1.0 - keep);
             return evaluations;
         };
-        let past = &mut self.past;
-        let usable: Vec<bool> = past.usable.iter().map(|&n| n > 0).collect();
+        let usable = self.past.usable();
         let (next, beyond) = follow.flow.advance(&Advance {
             x: &self.x,
             estimate: Some(&estimate),
-            before: past.beyond.as_ref().map(|(r, sigma)| (r, *sigma)),
+            before: self.past.beyond(),
             usable: &usable,
             from: here,
             to: there,
             strengths: &follow.strengths(ctx, here),
         });
-        self.x = next;
+        self.moved(next, beyond, here);
+        evaluations
+    }
+
+    /// A step along a law that guides itself, where it can.
+    fn advance_judged(
+        &self,
+        ctx: &StepContext<'_>,
+        follow: &Follow<'_>,
+        (here, there): (f64, f64),
+        denoised: &Tensor<4>,
+    ) -> Option<(Judged, Evaluation)> {
+        if !follow.judges || ctx.discriminator.is_none() {
+            return None;
+        }
+        let (usable, strengths) = (self.past.usable(), follow.strengths(ctx, here));
+        let step = Advance {
+            x: &self.x,
+            estimate: Some(denoised),
+            before: self.past.beyond(),
+            usable: &usable,
+            from: here,
+            to: there,
+            strengths: &strengths,
+        };
+        let guide = Guide {
+            strengths: &acting(ctx, here),
+            known: follow.known,
+        };
+        let judged = follow.flow.advance_judged(&step, &guide)?;
+        let evaluation = self.evaluation(ctx, here, &judged, || denoised.clone());
+        Some((judged, evaluation))
+    }
+
+    /// What a law that guides itself says of the state before; fields, if wanted, are made as everywhere.
+    fn evaluation(
+        &self,
+        ctx: &StepContext<'_>,
+        sigma: f64,
+        judged: &Judged,
+        denoised: impl FnOnce() -> Tensor<4>,
+    ) -> Evaluation {
+        let fields = (ctx.wanted == Wanted::Fields)
+            .then(|| Self::judged(ctx, &self.x, sigma, denoised()).evaluation);
+        Evaluation {
+            sigma,
+            logit: Some(judged.logit.clone()),
+            ratio: Some(judged.ratio.clone()),
+            fields: fields.and_then(|e| e.fields),
+        }
+    }
+
+    /// Takes a new state, and what the estimate knew beyond the law at noise level `here`.
+    fn moved(&mut self, x: Tensor<4>, beyond: Option<Tensor<4>>, here: f64) {
+        self.x = x;
+        let past = &mut self.past;
         past.beyond = beyond.map(|r| (r, here));
         past.usable.fill(usize::from(past.beyond.is_some()));
-        evaluations
     }
 
     /// Follows the law alone from pure noise to the first evaluation. Where a trace is wanted, returns what the discriminator
@@ -316,17 +405,36 @@ impl Sampler {
         first: f64,
     ) -> Vec<Evaluation> {
         let [lo, hi] = [ctx.guidance.sigma_lo, ctx.guidance.sigma_hi].map(f64::from);
+        let traced = follow.trace && ctx.discriminator.is_some();
         let mut from = self.top;
         let mut evaluations = Vec::new();
         for to in leap_stops((lo, hi), from, first) {
-            if follow.trace && ctx.discriminator.is_some() {
-                let law = Advance::law(&self.x, from, 0.0, follow.known);
-                let (estimate, _) = follow.flow.advance(&law);
-                evaluations.push(Self::judged(ctx, &self.x, from, estimate).evaluation);
-            }
             let strengths = follow.strengths(ctx, (from * to).sqrt());
-            let (x, _) = (follow.flow).advance(&Advance::law(&self.x, from, to, &strengths));
-            self.x = x;
+            let step = Advance::law(&self.x, from, to, &strengths);
+            let guide = Guide {
+                strengths: &acting(ctx, from),
+                known: follow.known,
+            };
+            let estimate = || {
+                let law = Advance::law(&self.x, from, 0.0, follow.known);
+                follow.flow.advance(&law).0
+            };
+            let judged = (traced && follow.judges)
+                .then(|| follow.flow.advance_judged(&step, &guide))
+                .flatten();
+            self.x = match judged {
+                Some(judged) => {
+                    evaluations.push(self.evaluation(ctx, from, &judged, estimate));
+                    judged.x
+                }
+                None => {
+                    if traced {
+                        let guided = Self::judged(ctx, &self.x, from, estimate());
+                        evaluations.push(guided.evaluation);
+                    }
+                    follow.flow.advance(&step).0
+                }
+            };
             from = to;
         }
         evaluations
@@ -425,7 +533,31 @@ fn acts(guidance: &GuidanceSettings, sigma: f64) -> bool {
     (f64::from(guidance.sigma_lo)..=f64::from(guidance.sigma_hi)).contains(&sigma)
 }
 
+/// Strength of the guidance in each row at a noise level.
+fn acting(ctx: &StepContext<'_>, sigma: f64) -> Vec<f32> {
+    let acts = acts(ctx.guidance, sigma);
+    let strengths = ctx.strengths.iter();
+    strengths.map(|&s| if acts { s } else { 0.0 }).collect()
+}
+
+/// Root of the sum of squares of each row.
+fn norm(t: Tensor<4>) -> Tensor<1> {
+    let [rows, c, h, w] = t.dims();
+    let squares = (t.clone() * t).reshape([rows, c * h * w]).sum_dim(1);
+    squares.reshape([rows]).sqrt()
+}
+
 impl Past {
+    /// What the last estimate knew beyond a law, and its noise level.
+    fn beyond(&self) -> Option<(&Tensor<4>, f64)> {
+        self.beyond.as_ref().map(|(r, sigma)| (r, *sigma))
+    }
+
+    /// Whether a row may use it.
+    fn usable(&self) -> Vec<bool> {
+        self.usable.iter().map(|&n| n > 0).collect()
+    }
+
     /// Noise levels of the newest estimate and of `earlier` ones before it.
     fn sigmas(&self, earlier: usize) -> Vec<f64> {
         self.estimates

@@ -9,6 +9,9 @@
 //! `p(x|h)`. Where the image model knows more than the Gaussian `p(x)`, that knowledge `delta = D - W_C x` is taken
 //! back by `(1 - g) delta`, `g(sigma, shell)` fitted by least squares, so that it does not count twice.
 
+mod composed;
+mod judged;
+
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -18,8 +21,8 @@ use rustfft::num_complex::Complex32;
 use serde::{Deserialize, Serialize};
 
 use super::basis::{Shells, SpectralBasis};
-use super::flow::{self, Advance, Composed, Flow, Span};
-use super::fourier_law::{FourierLaw, Moved, Weights};
+use super::flow::{self, Advance, Flow, Guide, Judged, Span};
+use super::fourier_law::{FourierLaw, Guided, Moved, Weights};
 use super::{Conditioned, Context, Control, Discriminate, Judgement, to_vec};
 use crate::error::{Result, UserError};
 use crate::nn::on_cpu;
@@ -128,6 +131,8 @@ struct Law {
     s: Vec<Tensor<4>>,
     fourier: FourierLaw,
     steps: RefCell<HashMap<StepKey, Rc<Vec<flow::Weights>>>>,
+    guided_steps: RefCell<HashMap<judged::Key, Rc<Vec<Guided>>>>,
+    on_device: RefCell<HashMap<Vec<judged::Key>, Rc<composed::OnDevice>>>,
     device: Device,
 }
 
@@ -163,6 +168,8 @@ impl<F: Forecast> TwoTower<F> {
             s: calibration.s.iter().map(|s| spread(&floored(s))).collect(),
             fourier: FourierLaw::new(&shells),
             steps: RefCell::default(),
+            guided_steps: RefCell::default(),
+            on_device: RefCell::default(),
             shells,
             calibration,
             device: device.clone(),
@@ -247,8 +254,18 @@ impl Flow for Prepared {
         if on_cpu(&self.forecast) && self.law.fits(step) {
             return self.law.advance(step, self.m, Some(self.modes()));
         }
-        let mean = self.mean();
-        self.law.advance_composed(step, self.m, Some(mean))
+        let moved = self
+            .law
+            .advance_composed(step, None, self.m, Some(self.mean()));
+        (moved.x, moved.beyond)
+    }
+
+    fn advance_judged(&self, step: &Advance<'_>, guide: &Guide<'_>) -> Option<Judged> {
+        let (law, m) = (&self.law, self.m);
+        Some(match on_cpu(&self.forecast) && law.fits(step) {
+            true => law.advance_judged(step, guide, m, self.modes()),
+            false => law.advance_composed(step, Some(guide), m, Some(self.mean())),
+        })
     }
 }
 
@@ -260,7 +277,8 @@ impl Flow for Unconditional {
         if self.0.fits(step) {
             return self.0.advance(step, 0, None);
         }
-        self.0.advance_composed(step, 0, None)
+        let moved = self.0.advance_composed(step, None, 0, None);
+        (moved.x, moved.beyond)
     }
 }
 
@@ -361,6 +379,11 @@ impl Prepared {
     }
 }
 
+/// The values of a row.
+fn part(values: &Option<Vec<f32>>, row: usize, cells: usize) -> Option<&[f32]> {
+    values.as_ref()?.get(row * cells..(row + 1) * cells)
+}
+
 impl Law {
     /// Whether a step can go through [`FourierLaw`].
     fn fits(&self, step: &Advance<'_>) -> bool {
@@ -384,9 +407,6 @@ impl Law {
         let x = to_vec(step.x.clone());
         let estimates = step.estimate.map(|e| to_vec(e.clone()));
         let before = step.before.map(|(r, _)| to_vec(r.clone()));
-        fn part(values: &Option<Vec<f32>>, row: usize, cells: usize) -> Option<&[f32]> {
-            values.as_ref()?.get(row * cells..(row + 1) * cells)
-        }
         let (mut next, mut remainder) = (Vec::with_capacity(x.len()), Vec::new());
         for (row, x) in x.chunks_exact(cells).enumerate() {
             let strength = step.strengths.get(row).copied().unwrap_or(0.0);
@@ -433,24 +453,6 @@ impl Law {
                 Rc::new(groups.map(of).collect())
             });
         Rc::clone(weights)
-    }
-
-    /// A step along the flow on any device.
-    fn advance_composed(
-        &self,
-        step: &Advance<'_>,
-        m: usize,
-        mean: Option<&Tensor<4>>,
-    ) -> (Tensor<4>, Option<Tensor<4>>) {
-        let composed = Composed {
-            c: &self.c,
-            s: &self.s[m],
-            mean,
-        };
-        let to_basis = |t: &Tensor<4>| self.basis.transform(t.clone());
-        let (next, remainder) =
-            composed.advance(step, to_basis(step.x), step.estimate.map(to_basis));
-        (self.basis.transform(next), remainder)
     }
 
     /// What [`FourierLaw`] is told of each group.

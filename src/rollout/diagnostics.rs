@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::metrics::Dynamics;
 
 use super::frame::{LaneDiagnostics, LaneStats};
+use super::rewind::Rewind;
 
 /// Largest lag of the autocorrelation.
 pub const MAX_LAG: usize = 10;
@@ -29,11 +30,14 @@ struct Contribution {
 #[derive(Debug, Clone, Default)]
 pub struct LaneStream {
     recent: VecDeque<Vec<Arc<[f32]>>>,
-    /// Sums up to and with each frame, since the figures began: they cost the same however long the run is, and going back
-    /// is exact.
-    totals: Vec<Contribution>,
-    /// Numbers of the frames with which the figures began anew.
-    begins: Vec<usize>,
+    sums: Sums,
+}
+
+/// What the figures follow from, and how many frames have entered since they began.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sums {
+    total: Contribution,
+    frames: usize,
 }
 
 impl Contribution {
@@ -51,20 +55,9 @@ impl Contribution {
 }
 
 impl LaneStream {
-    /// Whether no generated frame has entered.
-    pub fn is_empty(&self) -> bool {
-        self.totals.is_empty()
-    }
-
     /// The figures begin with the next frame: those before it were made under other settings.
     pub fn begin_anew(&mut self) {
-        if self.totals.len() > self.since() {
-            self.begins.push(self.totals.len());
-        }
-    }
-
-    fn since(&self) -> usize {
-        self.begins.last().copied().unwrap_or(0)
+        self.sums = Sums::default();
     }
 
     /// Takes a start frame: history only.
@@ -100,8 +93,7 @@ impl LaneStream {
         }
         self.remember(members);
         // Lags count within the generated frames only, and those of the same settings: the start is truth's.
-        let generated = self.totals.len() + 1 - self.since();
-        for lag in 0..=MAX_LAG.min(generated - 1) {
+        for lag in 0..=MAX_LAG.min(self.sums.frames) {
             if let Some(old) = self.recent.get(lag) {
                 for (x, y) in members.iter().zip(old) {
                     c.cross[lag] += dot(x, y);
@@ -110,7 +102,8 @@ impl LaneStream {
                 }
             }
         }
-        self.add(&c);
+        self.sums.total.add(&c);
+        self.sums.frames += 1;
         let mean = sum / c.cells;
         LaneStats {
             mean,
@@ -127,37 +120,13 @@ impl LaneStream {
 
     /// Adds another stream's sums, as of another run under the same law.
     pub fn join(&mut self, other: &Self) {
-        let before = self.totals.last().copied().unwrap_or_default();
-        self.totals.extend(other.totals.iter().map(|t| {
-            let mut sum = before;
-            sum.add(t);
-            sum
-        }));
-    }
-
-    fn add(&mut self, c: &Contribution) {
-        let before = match self.totals.len() > self.since() {
-            true => self.totals.last().copied(),
-            false => None,
-        };
-        let mut sum = before.unwrap_or_default();
-        sum.add(c);
-        self.totals.push(sum);
-    }
-
-    /// Forgets the generated frames from number `generated` on; `recent` are the frames before it, newest first.
-    pub fn truncate(&mut self, generated: usize, recent: VecDeque<Vec<Arc<[f32]>>>) {
-        self.totals.truncate(generated);
-        self.begins.retain(|b| *b < generated);
-        self.recent = recent;
-        self.recent.truncate(MAX_LAG + 1);
+        self.sums.total.add(&other.sums.total);
+        self.sums.frames += other.sums.frames;
     }
 
     /// The figures so far; `data_std` is the data's standard deviation in physical units.
     pub fn figures(&self, data_std: f64) -> LaneDiagnostics {
-        let frames = self.totals.len() - self.since();
-        let last = self.totals.last().filter(|_| frames > 0);
-        let t = last.copied().unwrap_or_default();
+        let Sums { total: t, frames } = self.sums;
         LaneDiagnostics {
             acf: (0..=MAX_LAG)
                 .map(|j| t.cross[j] / (t.early[j] * t.late[j]).sqrt())
@@ -171,6 +140,115 @@ impl LaneStream {
         }
     }
 }
+
+/// Sums between which going back reads frames again: a share of the run this small.
+const PARTS: usize = 1024;
+
+/// The figures of a lane that can go back.
+#[derive(Debug, Clone)]
+pub(super) struct RewindingStream {
+    now: LaneStream,
+    kept: Rewind<Sums>,
+    /// What the first generated frame followed, where that is no frame of this lane.
+    origin: Option<Vec<Arc<[f32]>>>,
+}
+
+/// A frame that is read again.
+pub(super) struct Again {
+    /// One array a member, physical units.
+    pub members: Vec<Arc<[f32]>>,
+    /// The solver's answers from the frame before.
+    pub unforced: Vec<Vec<f32>>,
+    /// Whether the figures began anew with it.
+    pub anew: bool,
+}
+
+impl Default for RewindingStream {
+    fn default() -> Self {
+        Self {
+            now: LaneStream::default(),
+            kept: Rewind::new(PARTS),
+            origin: None,
+        }
+    }
+}
+
+impl RewindingStream {
+    /// Of a lane that goes on from a frame of another one.
+    pub fn begin(from: Option<&Vec<Arc<[f32]>>>) -> Self {
+        let mut stream = Self::default();
+        if let Some(members) = from {
+            stream.now.push_start(members);
+            stream.origin = Some(members.clone());
+        }
+        stream
+    }
+
+    /// See [`LaneStream::push_start`].
+    pub fn push_start(&mut self, members: &[Arc<[f32]>]) {
+        self.now.push_start(members);
+    }
+
+    /// Takes frame number `index`, with which the figures perhaps begin anew; see [`LaneStream::push`].
+    pub fn push(
+        &mut self,
+        index: usize,
+        members: &[Arc<[f32]>],
+        unforced: &[Vec<f32>],
+        anew: bool,
+    ) -> LaneStats {
+        self.kept.note(index, &self.now.sums);
+        if anew {
+            self.now.begin_anew();
+        }
+        self.now.push(members, unforced)
+    }
+
+    /// The figures so far; see [`LaneStream::figures`].
+    pub fn figures(&self, data_std: f64) -> LaneDiagnostics {
+        self.now.figures(data_std)
+    }
+
+    /// The last frame that entered, or what the next one follows.
+    pub fn last(&self) -> Option<&Vec<Arc<[f32]>>> {
+        self.now.recent.front()
+    }
+
+    /// Forgets the frames from number `next` on. `lane` gives the lane's frame of a number, as far as there is one, and
+    /// `again` one that entered with what it followed, `Ok(None)` where it had blown up and did not enter, and an error where
+    /// it is no longer kept: then the figures begin after it.
+    pub fn go_back(
+        &mut self,
+        next: usize,
+        lane: impl Fn(usize) -> Option<Vec<Arc<[f32]>>>,
+        mut again: impl FnMut(usize, Option<&[Arc<[f32]>]>) -> Result<Option<Again>, Lost>,
+    ) {
+        let first = self.kept.first();
+        let (from, sums) = self.kept.back(next).unwrap_or((next, Sums::default()));
+        let mut recent: VecDeque<_> = (0..from).rev().take(MAX_LAG + 1).map_while(lane).collect();
+        match &self.origin {
+            Some(origin) if first == Some(from) => recent = VecDeque::from([origin.clone()]),
+            _ => {}
+        }
+        self.now = LaneStream { recent, sums };
+        for index in from..next {
+            match again(index, self.last().map(|m| &m[..])) {
+                Ok(Some(frame)) => {
+                    if frame.anew {
+                        self.now.begin_anew();
+                    }
+                    self.now.push(&frame.members, &frame.unforced);
+                }
+                Ok(None) => {}
+                Err(Lost) => self.now = LaneStream::default(),
+            }
+        }
+    }
+}
+
+/// A frame that is no longer kept.
+#[derive(Debug)]
+pub(super) struct Lost;
 
 fn dot(a: &[f32], b: &[f32]) -> f64 {
     a.iter()
@@ -232,40 +310,128 @@ mod tests {
         assert!((d.std_ratio - 1.0).abs() < 0.02);
     }
 
-    #[test]
-    fn going_back_and_on_gives_the_same_figures() {
-        let frames = series(120, 0.5);
-        let straight = run(&frames, 0.5).figures(1.0);
-        let mut s = run(&frames[..100], 0.5);
-        let recent = (0..11).map(|i| frames[89 - i].clone()).collect();
-        s.truncate(39, recent);
-        for f in &frames[90..] {
-            let g: Vec<f32> = s.recent[0][0].iter().map(|v| 0.5 * v).collect();
-            s.push(f, &[g]);
+    /// A lane whose frames 4.. are those given, made under other settings from `changes` on.
+    fn lane(frames: &[Vec<Arc<[f32]>>], phi: f32, changes: &[usize]) -> RewindingStream {
+        let mut s = RewindingStream::default();
+        for f in &frames[..4] {
+            s.push_start(f);
         }
-        let again = s.figures(1.0);
-        assert_eq!(straight.acf, again.acf);
-        assert_eq!(straight.residual, again.residual);
+        for (index, f) in frames.iter().enumerate().skip(4) {
+            let g = forecast(s.last().unwrap(), phi);
+            s.push(index, f, &g, changes.contains(&index));
+        }
+        s
+    }
+
+    fn forecast(members: &[Arc<[f32]>], phi: f32) -> Vec<Vec<f32>> {
+        let member = |m: &Arc<[f32]>| m.iter().map(|v| phi * v).collect();
+        members.iter().map(member).collect()
+    }
+
+    fn back(
+        s: &mut RewindingStream,
+        frames: &[Vec<Arc<[f32]>>],
+        phi: f32,
+        changes: &[usize],
+        next: usize,
+    ) {
+        s.go_back(
+            next,
+            |f| frames.get(f).cloned(),
+            |f, before| {
+                Ok(Some(Again {
+                    members: frames[f].clone(),
+                    unforced: forecast(before.unwrap(), phi),
+                    anew: changes.contains(&f),
+                }))
+            },
+        );
     }
 
     #[test]
-    fn figures_begin_anew_and_going_back_finds_the_ones_before() {
-        let (slow, fast) = (series(120, 0.9), series(120, 0.0));
-        let mut s = run(&slow, 0.9);
-        let before = s.figures(1.0);
-        s.begin_anew();
-        assert_eq!(s.figures(1.0).frames, 0);
-        for f in &fast[60..] {
-            s.push(f, &[]);
+    fn going_back_and_on_gives_the_same_figures() {
+        let frames = series(1200, 0.5);
+        let changes = [300, 301, 777];
+        let mut s = lane(&frames, 0.5, &changes);
+        let straight = s.figures(1.0);
+        // To every kind of place: near the end, where the figures began anew, to the start; and on again.
+        for next in [1199, 1100, 1003, 778, 777, 640, 301, 300, 17, 5, 4] {
+            let mut s = s.clone();
+            back(&mut s, &frames, 0.5, &changes, next);
+            let there = s.figures(1.0);
+            let made = lane(&frames[..next], 0.5, &changes).figures(1.0);
+            assert_eq!(format!("{there:?}"), format!("{made:?}"), "{next}");
+            for (index, f) in frames.iter().enumerate().skip(next) {
+                let g = forecast(s.last().unwrap(), 0.5);
+                s.push(index, f, &g, changes.contains(&index));
+            }
+            let again = s.figures(1.0);
+            assert_eq!(format!("{straight:?}"), format!("{again:?}"), "{next}");
         }
-        let now = s.figures(1.0);
-        assert_eq!(now.frames, 60);
-        // No pair across the change: unrelated frames, and nothing of the slow ones.
-        assert!(now.acf[1].abs() < 0.03, "{}", now.acf[1]);
-        let recent = (0..11).map(|i| slow[119 - i].clone()).collect();
-        s.truncate(before.frames, recent);
-        let again = s.figures(1.0);
-        assert_eq!((again.acf, again.frames), (before.acf, before.frames));
+        // Step by step, as somebody does who undoes frame after frame.
+        for next in (1000..1200).rev() {
+            back(&mut s, &frames, 0.5, &changes, next);
+        }
+        let made = lane(&frames[..1000], 0.5, &changes).figures(1.0);
+        assert_eq!(format!("{:?}", s.figures(1.0)), format!("{made:?}"));
+    }
+
+    #[test]
+    fn a_lane_that_began_late_goes_back_to_what_it_followed() {
+        let frames = series(120, 0.5);
+        let mut s = RewindingStream::begin(Some(&frames[49]));
+        let mut figures = Vec::new();
+        for (index, f) in frames.iter().enumerate().skip(50) {
+            figures.push(s.figures(1.0));
+            let g = forecast(s.last().unwrap(), 0.5);
+            s.push(index, f, &g, false);
+        }
+        for next in [100, 60, 51, 50] {
+            let own = |f: usize| (f >= 50).then(|| frames[f].clone());
+            s.go_back(next, own, |f, before| {
+                Ok(Some(Again {
+                    members: frames[f].clone(),
+                    unforced: forecast(before.unwrap(), 0.5),
+                    anew: false,
+                }))
+            });
+            let there = format!("{:?}", s.figures(1.0));
+            assert_eq!(there, format!("{:?}", figures[next - 50]), "{next}");
+        }
+        assert_eq!(s.last(), Some(&frames[49]));
+    }
+
+    #[test]
+    fn figures_begin_after_frames_that_are_lost() {
+        let frames = series(400, 0.5);
+        let mut s = lane(&frames, 0.5, &[]);
+        let noted = (300..400).rev().find(|n| n % 16 == 0).unwrap();
+        s.go_back(
+            noted + 12,
+            |f| (f > noted + 2).then(|| frames[f].clone()),
+            |f, before| match before {
+                _ if f <= noted + 2 => Err(Lost),
+                before => Ok(Some(Again {
+                    members: frames[f].clone(),
+                    unforced: before.map_or(Vec::new(), |b| forecast(b, 0.5)),
+                    anew: false,
+                })),
+            },
+        );
+        let d = s.figures(1.0);
+        assert_eq!(d.frames, 9);
+        assert!((d.acf[0] - 1.0).abs() < 1e-12 && (d.acf[1] - 0.5).abs() < 0.1);
+    }
+
+    #[test]
+    fn the_sums_of_a_long_run_do_not_grow() {
+        let frame = vec![Arc::from([1.0f32, -1.0].as_slice())];
+        let mut s = RewindingStream::default();
+        s.push_start(&frame);
+        for index in 4..100_000 {
+            s.push(index, &frame, &[], false);
+        }
+        assert!(s.kept.len() < 2 * PARTS + 200, "{}", s.kept.len());
     }
 
     #[test]

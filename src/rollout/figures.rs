@@ -179,6 +179,9 @@ fn decided(trace: &DenoisingTrace) -> f64 {
         .fold(f64::NAN, f64::max)
 }
 
+/// States between which going back reads frames again: a share of the run this small.
+const PARTS: usize = 64;
+
 /// The figures of a lane that can go back.
 #[derive(Clone)]
 pub(super) struct Rewinding {
@@ -192,7 +195,7 @@ impl Rewinding {
     pub fn new(kind: LaneKind, yardstick: &Rc<Yardstick>) -> Self {
         Self {
             now: LaneFigures::new(kind, yardstick),
-            kept: Rewind::default(),
+            kept: Rewind::new(PARTS),
         }
     }
 

@@ -1,6 +1,5 @@
 //! From raw lanes to a [`FrameSet`]: figures, Hovmoeller row, blow-up watch.
 
-use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -8,7 +7,7 @@ use crate::data::Date;
 use crate::metrics::hovmoeller_row;
 
 use super::climate::Climate;
-use super::diagnostics::{LaneStream, MAX_LAG};
+use super::diagnostics::{Again, Lost, RewindingStream};
 use super::engine::Engine;
 use super::figures::{Frame, LaneFigures, Rewinding};
 use super::frame::{DenoisingTrace, FrameSet, LaneDiagnostics, LaneFrame, LaneStats};
@@ -27,8 +26,6 @@ pub const BLOW_UP_STD: f64 = 2.0;
 #[derive(Clone)]
 pub struct Recorder {
     streams: Streams,
-    /// Number of the first frame in each stream: a lane may be switched on late.
-    begun: [usize; LANES],
     last: [Option<Vec<Arc<[f32]>>>; LANES],
     /// Settings of each lane's last frame.
     under: [Option<Arc<Settings>>; LANES],
@@ -45,7 +42,7 @@ pub struct Recorder {
 
 #[derive(Clone)]
 enum Streams {
-    Turbulence(Box<[LaneStream; LANES]>),
+    Turbulence(Box<[RewindingStream; LANES]>),
     Rain(Box<[RainLane; LANES]>),
 }
 
@@ -89,7 +86,6 @@ impl Recorder {
         });
         Self {
             streams,
-            begun: [0; LANES],
             last: Default::default(),
             under: Default::default(),
             figures: LaneKind::ALL.map(|kind| Rewinding::new(kind, &yardstick)),
@@ -125,11 +121,11 @@ impl Recorder {
         let i = made.kind.index();
         let blow_up = blow_up(engine, made.kind, &made.members);
         let under = self.under[i].replace(Arc::clone(&made.settings));
-        if under.is_some_and(|u| made_otherwise(made.kind, &u, &made.settings)) {
-            match &mut self.streams {
-                Streams::Turbulence(streams) => streams[i].begin_anew(),
-                Streams::Rain(lanes) => lanes[i].begin_anew(made.index),
-            }
+        let anew = under.is_some_and(|u| made_otherwise(made.kind, &u, &made.settings));
+        if let Streams::Rain(lanes) = &mut self.streams
+            && anew
+        {
+            lanes[i].begin_anew(made.index);
         }
         if made.kind == LaneKind::Truth {
             self.truth = made.members.first().cloned();
@@ -141,11 +137,9 @@ impl Recorder {
         let (mut stats, rain) = match &mut self.streams {
             Streams::Turbulence(_) if blow_up.is_some() => (plain_stats(&made.members), None),
             Streams::Turbulence(streams) => {
-                if streams[i].is_empty() {
-                    self.begun[i] = made.index;
-                }
                 let unforced = unforced(engine, self.last[i].as_deref().unwrap_or_default());
-                (streams[i].push(&made.members, &unforced), None)
+                let stats = streams[i].push(made.index, &made.members, &unforced, anew);
+                (stats, None)
             }
             Streams::Rain(lanes) => {
                 if made.recorded.is_some_and(|r| self.recorded > Some(r)) {
@@ -209,17 +203,19 @@ impl Recorder {
         self.figures[i] = Rewinding::new(kind, &self.yardstick);
         match &mut self.streams {
             Streams::Turbulence(streams) => {
-                streams[i] = LaneStream::default();
-                if let Some(members) = last {
-                    streams[i].push_start(members);
-                }
+                streams[i] = RewindingStream::begin(last);
             }
             Streams::Rain(lanes) => lanes[i].begin(last),
         }
     }
 
     /// Forgets the frames from number `next` on; `frame` gives the frames before and after it, as far as they are kept.
-    pub fn go_back(&mut self, frame: &dyn Fn(usize) -> Option<Arc<FrameSet>>, next: usize) {
+    pub fn go_back(
+        &mut self,
+        engine: &mut Engine,
+        frame: &dyn Fn(usize) -> Option<Arc<FrameSet>>,
+        next: usize,
+    ) {
         let truths = (0..next).rev().map_while(|f| {
             let set = frame(f)?;
             let truth = set.lanes[LaneKind::Truth.index()].as_ref()?;
@@ -243,10 +239,22 @@ impl Recorder {
             });
             match &mut self.streams {
                 Streams::Turbulence(streams) => {
-                    let recent: VecDeque<_> =
-                        (0..next).rev().take(MAX_LAG + 1).map_while(lane).collect();
-                    self.last[i] = recent.front().cloned();
-                    streams[i].truncate(next.saturating_sub(self.begun[i]), recent);
+                    streams[i].go_back(next, lane, |f, before| {
+                        let set = frame(f).ok_or(Lost)?;
+                        let members = &set.lanes[i].as_ref().ok_or(Lost)?.members;
+                        if blow_up(engine, kind, members).is_some() {
+                            return Ok(None);
+                        }
+                        let under = f.checked_sub(1).and_then(frame);
+                        let anew =
+                            under.is_some_and(|u| made_otherwise(kind, &u.settings, &set.settings));
+                        Ok(Some(Again {
+                            members: members.clone(),
+                            unforced: unforced(engine, before.unwrap_or_default()),
+                            anew,
+                        }))
+                    });
+                    self.last[i] = streams[i].last().cloned();
                 }
                 Streams::Rain(lanes) => {
                     lanes[i].go_back(next, &|f| {

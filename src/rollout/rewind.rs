@@ -1,43 +1,72 @@
 //! States of a stream that can go back: a few are kept, the frames after one of them are read again.
 
-/// States kept before every second one is dropped.
-const MOST: usize = 64;
+/// Frames between two states that are kept, at least.
+const EVERY: usize = 16;
 
-/// States by the number of the frame that follows, in constant memory: the longer the run, the wider apart they lie.
+/// States by the number of the frame that follows. They lie close together near the end of the run, where one goes back
+/// most, and the longer the run, the wider apart further back: at most [`EVERY`] frames, or an eighth of the way to the end
+/// and one of so many parts of the run. Their number grows with its logarithm at most.
 #[derive(Debug, Clone)]
 pub(super) struct Rewind<S> {
     marks: Vec<(usize, S)>,
-    every: usize,
-}
-
-impl<S> Default for Rewind<S> {
-    fn default() -> Self {
-        Self {
-            marks: Vec::new(),
-            every: 16,
-        }
-    }
+    parts: usize,
 }
 
 impl<S: Clone> Rewind<S> {
+    /// Without states; old ones are one of so many parts of the run apart.
+    pub fn new(parts: usize) -> Self {
+        Self {
+            marks: Vec::new(),
+            parts,
+        }
+    }
+
     /// Keeps the state before frame number `next`, where it is time.
     pub fn note(&mut self, next: usize, state: &S) {
-        if !self.marks.is_empty() && !next.is_multiple_of(self.every) {
+        if !self.marks.is_empty() && !next.is_multiple_of(EVERY) {
             return;
         }
         self.marks.push((next, state.clone()));
-        if self.marks.len() > MOST {
-            self.every *= 2;
-            let (first, every) = (self.marks[0].0, self.every);
-            self.marks
-                .retain(|(n, _)| *n == first || n.is_multiple_of(every));
-        }
+        self.thin(next);
+    }
+
+    /// Drops the states that lie too close together for their age.
+    fn thin(&mut self, next: usize) {
+        let (Some(&(first, _)), Some(&(last, _))) = (self.marks.first(), self.marks.last()) else {
+            return;
+        };
+        let longest = ((next - first) / self.parts).max(EVERY);
+        let numbers: Vec<usize> = self.marks.iter().map(|(n, _)| *n).collect();
+        let mut before = first;
+        self.marks.retain(|(n, _)| {
+            let Ok(at) = numbers.binary_search(n) else {
+                return true;
+            };
+            let after = numbers.get(at + 1).copied().unwrap_or(last);
+            let apart = ((next - after) / 8).clamp(EVERY, longest);
+            let keep = *n == first || *n == last || after - before > apart;
+            if keep {
+                before = *n;
+            }
+            keep
+        });
     }
 
     /// The newest state at or before frame number `next`, with its number; later ones are forgotten.
     pub fn back(&mut self, next: usize) -> Option<(usize, S)> {
         self.marks.retain(|(n, _)| *n <= next);
         self.marks.last().cloned()
+    }
+
+    /// How many states are kept.
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        self.marks.len()
+    }
+
+    /// Number of the frame after the first state.
+    pub fn first(&self) -> Option<usize> {
+        Some(self.marks.first()?.0)
     }
 }
 
@@ -47,18 +76,32 @@ mod tests {
 
     #[test]
     fn memory_is_constant_and_every_frame_can_be_reached() {
-        let mut rewind = Rewind::default();
-        for next in 4..100_000usize {
+        let mut rewind = Rewind::new(64);
+        let mut most = [0; 2];
+        for next in 4..200_000usize {
             rewind.note(next, &next);
+            let late = usize::from(next > 20_000);
+            most[late] = most[late].max(rewind.marks.len());
         }
-        assert!(rewind.marks.len() <= MOST);
-        for wanted in [99_999, 70_001, 4096, 5] {
-            let (n, state) = rewind.back(wanted).unwrap();
+        assert!(most[1] <= 200 && most[1] < most[0] + 60, "{most:?}");
+        assert_eq!(rewind.first(), Some(4));
+        // What must be read again: little near the end, never more than its share of the run.
+        for (wanted, most) in [
+            (199_999, 16),
+            (199_990, 16),
+            (199_500, 62),
+            (190_000, 1250),
+            (70_001, 3200),
+            (4096, 3200),
+            (5, 1),
+        ] {
+            let (n, state) = rewind.clone().back(wanted).unwrap();
             assert!(
-                n == state && n <= wanted && wanted - n <= 4096,
+                n == state && n <= wanted && wanted - n <= most,
                 "{wanted}: {n}"
             );
         }
+        assert_eq!(rewind.back(4), Some((4, 4)));
         assert!(rewind.back(3).is_none());
     }
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use burn::tensor::Tensor;
 
 use crate::diffusion::flow::Flow;
-use crate::diffusion::sampler::{Evaluation, Follow, Sampler, StepContext};
+use crate::diffusion::sampler::{Evaluation, Follow, Sampler, StepContext, Wanted};
 use crate::diffusion::{Conditioned, Context, Control, Denoise, to_vec};
 use crate::error::{Result, UserError};
 use crate::random::{NoiseKey, Stream};
@@ -37,6 +37,7 @@ pub struct FrameInProgress {
     seed: u64,
     evaluations: Vec<Trace>,
     watch: bool,
+    wanted: Wanted,
     /// Seconds spent in the discriminator (tower or encoder, and closed form); measured where asked.
     pub guidance_seconds: f64,
 }
@@ -44,7 +45,7 @@ pub struct FrameInProgress {
 struct Trace {
     sigma: f64,
     logit: Option<Tensor<1>>,
-    ratio: Tensor<1>,
+    ratio: Option<Tensor<1>>,
 }
 
 /// One sampled frame of one lane.
@@ -116,8 +117,14 @@ impl FrameInProgress {
             seed: lanes.spec.seed,
             evaluations: Vec::new(),
             watch,
+            wanted: Wanted::Figures,
             guidance_seconds: 0.0,
         })
+    }
+
+    /// Steps return the fields of their evaluations from now on.
+    pub(super) fn show_fields(&mut self) {
+        self.wanted = Wanted::Fields;
     }
 
     /// Steps done and their number.
@@ -189,15 +196,17 @@ impl FrameInProgress {
                 flow,
                 known: &known,
                 trace: self.watch,
+                judges: forecast,
             }),
             noise: &noise,
+            wanted: self.wanted,
         });
         self.guidance_seconds += timed.map_or(0.0, |t| t.seconds.get());
         for e in &evaluations {
             self.evaluations.push(Trace {
                 sigma: e.sigma,
                 logit: e.logit.clone(),
-                ratio: ratio(e),
+                ratio: e.ratio.clone(),
             });
         }
         Ok(evaluations)
@@ -261,7 +270,7 @@ impl FrameInProgress {
         // Read in one go: each read waits for the device.
         let mut parts = vec![self.sampler.state().clone().reshape([rows * cells])];
         for trace in &self.evaluations {
-            parts.push(trace.ratio.clone());
+            parts.extend(trace.ratio.clone());
             parts.extend(trace.logit.clone());
         }
         let all = to_vec(Tensor::cat(parts, 0));
@@ -270,9 +279,9 @@ impl FrameInProgress {
         let mut ratios = Vec::with_capacity(self.evaluations.len());
         let mut logits = Vec::with_capacity(self.evaluations.len());
         for trace in &self.evaluations {
-            ratios.push(figures.next().unwrap_or_default());
-            let there = trace.logit.is_some();
-            logits.push(there.then(|| figures.next().unwrap_or_default()));
+            let mut next = |there: bool| there.then(|| figures.next().unwrap_or_default());
+            ratios.push(next(trace.ratio.is_some()));
+            logits.push(next(trace.logit.is_some()));
         }
         let mut out: Vec<SampledLane> = Vec::new();
         for (row, (kind, _)) in self.rows.iter().enumerate() {
@@ -291,7 +300,7 @@ impl FrameInProgress {
                             .collect(),
                         guidance_ratio: ratios
                             .iter()
-                            .map(|r| r.get(row).copied().unwrap_or(f32::NAN))
+                            .map(|r| r.and_then(|r| r.get(row)).copied().unwrap_or(f32::NAN))
                             .collect(),
                     },
                 }),
@@ -364,19 +373,6 @@ pub(super) fn context(engine: &Engine, lanes: &Lanes, settings: &Settings) -> Co
             .flatten(),
         belief: guidance.belief,
     }
-}
-
-/// `|guidance| / |score|` of each row.
-fn ratio(e: &Evaluation) -> Tensor<1> {
-    let norm = |t: Tensor<4>| {
-        let [rows, c, h, w] = t.dims();
-        (t.clone() * t)
-            .reshape([rows, c * h * w])
-            .sum_dim(1)
-            .reshape([rows])
-            .sqrt()
-    };
-    norm(e.guidance.clone()) / norm(e.denoised.clone() - e.x.clone())
 }
 
 fn without_belief(context: Context) -> Context {

@@ -78,7 +78,8 @@ impl Session<'_> {
             set.lanes[kind.index()].as_ref().map(|l| l.members.clone())
         };
         self.lanes.go_back(&mut self.engine, next, &members);
-        self.recorder.go_back(&|f| before.load(f), next);
+        self.recorder
+            .go_back(&mut self.engine, &|f| before.load(f), next);
         self.stopped = [false; LANES];
         let diagnostics = self.recorder.figures(self.engine.card.truth.std);
         self.shared.update_archive(|a| {

@@ -76,7 +76,7 @@ impl Session<'_> {
         archive.on_disk.truncate(next - edited);
         let mut recorder = self.recorder.clone();
         match history {
-            None => recorder.go_back(&|f| before.load(f), next),
+            None => recorder.go_back(&mut self.engine, &|f| before.load(f), next),
             Some(history) => {
                 edit(&mut self.engine, &mut archive, at, history);
                 let begin = (next - edited).max(start);
@@ -87,7 +87,7 @@ impl Session<'_> {
                         before.load(f)
                     }
                 };
-                recorder.go_back(&seen, begin);
+                recorder.go_back(&mut self.engine, &seen, begin);
                 for set in archive.frames.iter_mut().filter(|f| f.index >= begin) {
                     record(&mut self.engine, &mut recorder, set);
                 }

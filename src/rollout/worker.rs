@@ -15,6 +15,7 @@ use crate::device::DeviceRequest;
 use crate::error::UserError;
 use crate::model::ModelCard;
 
+use super::frame::FrameSet;
 use super::protocol::{Archive, Command, Event, Progress, Versioned};
 use super::session::Session;
 use super::settings::{RolloutSpec, Settings};
@@ -251,6 +252,11 @@ impl Worker {
     /// A copy of the frames (pointers only).
     pub fn archive(&self) -> Archive {
         lock(&self.shared.archive).clone()
+    }
+
+    /// The newest frame, without a copy of the others' list.
+    pub fn newest(&self) -> Option<Arc<FrameSet>> {
+        lock(&self.shared.archive).frames.last().cloned()
     }
 
     /// (epoch, version): changes whenever [`Self::archive`] would give something new. Takes no lock.

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::{Lab, Outcome};
 use crate::data::Dataset;
 use crate::data::dataset::Part;
-use crate::diffusion::sampler::{Sampler, StepContext};
+use crate::diffusion::sampler::{Sampler, StepContext, Wanted};
 use crate::diffusion::{Context, Control, Denoise, Discriminate, to_vec};
 use crate::nn::HISTORY;
 use crate::random::{NoiseKey, Stream};
@@ -139,6 +139,7 @@ pub fn sample(
             strengths: &strengths,
             flow: None,
             noise: &|i| fresh(i + 1),
+            wanted: Wanted::Nothing,
         });
     }
     sampler.state().clone()

@@ -15,7 +15,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::data::dataset::{Dataset, NORMALISED_STD, Part};
 use crate::data::{Amounts, Normaliser};
-use crate::diffusion::sampler::{Sampler, StepContext};
+use crate::diffusion::sampler::{Sampler, StepContext, Wanted};
 use crate::diffusion::{Context, Denoise, Discriminate, to_vec};
 use crate::error::{Result, UserError};
 use crate::random::{NoiseKey, Stream};
@@ -213,6 +213,7 @@ impl Adjustment<'_> {
                     strengths: &[self.strength; MEMBERS],
                     flow: None,
                     noise: &|i| noise(i + 1),
+                    wanted: Wanted::Nothing,
                 });
             }
             let values = to_vec(sampler.state().clone());

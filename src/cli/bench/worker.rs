@@ -56,8 +56,7 @@ fn until<T>(worker: &Worker, pause: Duration, mut done: impl FnMut() -> Option<T
 
 /// Number of the newest generated frame of the guided lane.
 fn newest(worker: &Worker) -> usize {
-    let archive = worker.archive();
-    let last = archive.frames.last();
+    let last = worker.newest();
     last.filter(|f| f.index >= HISTORY && f.lanes[LaneKind::Guided.index()].is_some())
         .map_or(0, |f| f.index)
 }
@@ -208,8 +207,8 @@ pub(super) fn long(args: &BenchArgs, frames: usize) -> Result<u8> {
             })
         });
         println!(
-            "frames from {} on / frames from {} on of a fresh rollout, in turn, {ROUNDS} times {CHUNK} each: time {wall}, processor \
-             time {processor}",
+            "frames from {} on / frames from {} on of a fresh rollout, in turn, {ROUNDS} times {CHUNK} each, median and its 95 % \
+             interval: time {wall}, processor time {processor}",
             beside.frame, beside.fresh_frame
         );
     }
@@ -217,10 +216,10 @@ pub(super) fn long(args: &BenchArgs, frames: usize) -> Result<u8> {
 }
 
 /// Rounds in which the long and a fresh rollout take turns, and frames that each makes in a round.
-const ROUNDS: usize = 24;
+const ROUNDS: usize = 160;
 const CHUNK: usize = 25;
 
-/// Quartiles and median of the ratios of the times that a late and an early frame take.
+/// Median of the ratios of the times that a late and an early frame take, between the ends of its 95 % interval.
 #[derive(Debug, Serialize)]
 struct Beside {
     /// Number of the first frame that was timed, in the long rollout and in the fresh one.
@@ -259,15 +258,18 @@ fn beside_a_fresh_one(args: &BenchArgs, long: &Worker, settings: Settings) -> Re
         wall.push(late.0 / early.0);
         processor.extend(late.1.zip(early.1).map(|(a, b)| a / b));
     }
-    let quartiles = |mut v: Vec<f64>| {
+    // A median lies between two order statistics as a binomial number does between two counts.
+    let median = |mut v: Vec<f64>| {
         v.sort_by(f64::total_cmp);
-        let last = v.len().checked_sub(1)?;
-        Some([0.25, 0.5, 0.75].map(|share| v[(share * last as f64).round() as usize]))
+        let last = v.len().checked_sub(1)? as f64;
+        let beside = 0.98 / (last + 1.0).sqrt();
+        let at = |share: f64| v[(share.clamp(0.0, 1.0) * last).round() as usize];
+        Some([0.5 - beside, 0.5, 0.5 + beside].map(at))
     };
     Ok(Beside {
         frame,
         fresh_frame,
-        wall: quartiles(wall),
-        processor: quartiles(processor),
+        wall: median(wall),
+        processor: median(processor),
     })
 }

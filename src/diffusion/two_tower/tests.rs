@@ -115,27 +115,150 @@ fn exact(law: &Law, m: usize, sigma: f64, [x, denoised, forecast]: [&[f32]; 3]) 
     [(vec![logit], terms), shift, correction]
 }
 
+/// A law with dead coefficients, gains and a calibrated forecast.
+fn told_much(n: usize, device: &Device) -> TwoTower<impl Forecast + use<>> {
+    let world = GaussianWorld::new(n, device);
+    let mut calibration = world.discriminator().unwrap().law.calibration.clone();
+    let groups = calibration.c.len();
+    for g in groups * 3 / 4..groups {
+        calibration.c[g] = 0.0;
+    }
+    for m in 0..4 {
+        for g in 0..groups {
+            calibration.beta[m][g] = 1.0 / (1.0 + 0.1 * (g + m) as f32);
+            calibration.s[m][g] = calibration.c[g] * (0.3 + 0.1 * m as f32);
+        }
+    }
+    calibration.gain = [0.2, 0.9].map(|g| vec![g; groups]).to_vec();
+    let tower = world.discriminator().unwrap().tower;
+    TwoTower::new(tower, calibration, device).unwrap()
+}
+
+/// A step whose estimate is guided on the way is the one that takes a judgement and then follows the law: with and without
+/// guidance, a remainder before, an estimate, and at the end.
+#[test]
+fn one_pass_does_what_judging_and_following_do() {
+    let device = Device::flex();
+    let (n, rows) = (32, 4);
+    let law = told_much(n, &device);
+    let draw = |frame: u32, channels: usize| {
+        let key = NoiseKey {
+            seed: 13,
+            stream: Stream::Test,
+            member: 0,
+            frame,
+            step: 0,
+        };
+        let values = key.normal_f32(rows * channels * n * n);
+        let data = TensorData::new(values, [rows, channels, n, n]);
+        Tensor::<4>::from_data(data, &device)
+    };
+    let by_row = |v: Vec<f32>| -> Tensor<4> {
+        Tensor::from_data(TensorData::new(v, [rows, 1, 1, 1]), &device)
+    };
+    let guidance = [0.0f32, 0.5, 1.0, 1.7];
+    // The last row is a video model's: its law is the next frame's, guided or not.
+    let (known, strengths) = ([0.0f32, 0.0, 0.0, 1.0], [0.0f32, 0.5, 1.0, 1.7]);
+    let prepared = law.prepare(&draw(0, HISTORY).mul_scalar(0.5), 2);
+    let (before, usable) = (draw(4, 1).mul_scalar(0.1), [true, true, false, true]);
+    let mut worst = 0.0f32;
+    for (from, to) in [(2.0, 0.8), (0.3, 0.08), (0.05, 0.0), (400.0, 60.0)] {
+        let x = draw(1, 1) + draw(2, 1).mul_scalar(from as f32);
+        let own = draw(3, 1).mul_scalar(0.5);
+        for (estimated, remembers) in [(true, true), (true, false), (false, false)] {
+            if !estimated && to == 0.0 {
+                continue;
+            }
+            let step = Advance {
+                before: remembers.then_some((&before, 2.0 * from)),
+                usable: &usable,
+                ..Advance::law(&x, from, to, &strengths)
+            };
+            let guide = Guide {
+                strengths: &guidance,
+                known: &known,
+            };
+            let given = Advance {
+                estimate: estimated.then_some(&own),
+                ..step
+            };
+            let by_hand = prepared.advance_judged(&given, &guide).unwrap();
+            let mean = Some(prepared.mean());
+            let composed = law.law.advance_composed(&given, Some(&guide), 2, mean);
+            let denoised = match estimated {
+                true => own.clone(),
+                false => prepared.advance(&Advance::law(&x, from, 0.0, &known)).0,
+            };
+            let said = prepared.judge(&x, from, &denoised);
+            let added = said.shift * by_row(guidance.to_vec())
+                + said.correction.unwrap() * by_row(guidance.map(|s| s.min(1.0)).to_vec());
+            let guided = denoised.clone() + added.clone();
+            let (next, beyond) = match (estimated, to == 0.0) {
+                (true, true) => (guided, None),
+                (true, false) => prepared.advance(&Advance {
+                    estimate: Some(&guided),
+                    ..step
+                }),
+                (false, _) => prepared.advance(&step),
+            };
+            let norm = |t: Tensor<4>, row: usize| {
+                let v = to_vec(t);
+                let v = v[row * n * n..][..n * n].iter();
+                v.map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt()
+            };
+            for (row, judged) in (0..rows).flat_map(|row| [(row, &by_hand), (row, &composed)]) {
+                let [logit, ratio] = [&judged.logit, &judged.ratio].map(|t| to_vec(t.clone()));
+                let one = to_vec(said.logit.clone())[row];
+                let apart = (logit[row] - one).abs() / one.abs().max(100.0);
+                assert!(apart < 1e-5, "logit {from} {row}: {} {one}", logit[row]);
+                let expected = norm(added.clone(), row) / norm(denoised.clone() - x.clone(), row);
+                let apart = (f64::from(ratio[row]) - expected).abs() / expected.max(1e-3);
+                assert!(
+                    apart < 1e-4,
+                    "ratio {from} {row}: {} {expected}",
+                    ratio[row]
+                );
+            }
+            let mut same = |name: &str, a: Tensor<4>, b: Tensor<4>| {
+                let (a, b) = (to_vec(a), to_vec(b));
+                let size = b.iter().fold(0.0f32, |m, v| m.max(v.abs()));
+                let pairs = a.iter().zip(&b);
+                let apart = pairs.fold(0.0f32, |m, (a, b)| m.max((a - b).abs())) / size;
+                worst = worst.max(apart);
+                assert!(apart < 2e-5, "{name} {from} to {to}, {estimated}: {apart}");
+            };
+            same("state", by_hand.x.clone(), next.clone());
+            if let Some(beyond) = beyond {
+                same("beyond", by_hand.beyond.clone().unwrap(), beyond);
+            }
+            if to == 0.0 {
+                let first = |t: &Tensor<4>| to_vec(t.clone().narrow(0, 0, 1));
+                assert_eq!(first(&by_hand.x), first(&own), "without guidance");
+            }
+            // The remainder before is in another basis there.
+            if !remembers {
+                same("state, composed", composed.x, next);
+                let moved = law
+                    .law
+                    .advance_composed(&step, None, 2, Some(prepared.mean()));
+                same(
+                    "the law alone, composed",
+                    moved.x,
+                    prepared.advance(&step).0,
+                );
+            }
+        }
+    }
+    println!("largest difference: {worst:.1e}");
+}
+
 /// Also with dead coefficients, with gains and a calibrated forecast, and where a side is not a power of two.
 #[test]
 fn in_fourier_space_and_composed_it_is_the_law() {
     let device = Device::flex();
     let mut worst = [[0.0f64; 3]; 2];
     for n in [16, 18, 64] {
-        let world = GaussianWorld::new(n, &device);
-        let mut calibration = world.discriminator().unwrap().law.calibration.clone();
-        let groups = calibration.c.len();
-        for g in groups * 3 / 4..groups {
-            calibration.c[g] = 0.0;
-        }
-        for m in 0..4 {
-            for g in 0..groups {
-                calibration.beta[m][g] = 1.0 / (1.0 + 0.1 * (g + m) as f32);
-                calibration.s[m][g] = calibration.c[g] * (0.3 + 0.1 * m as f32);
-            }
-        }
-        calibration.gain = [0.2, 0.9].map(|g| vec![g; groups]).to_vec();
-        let law = TwoTower::new(world.discriminator().unwrap().tower, calibration, &device);
-        let law = law.unwrap();
+        let law = told_much(n, &device);
         for rows in [1, 3] {
             let draw = |frame: u32, channels: usize| {
                 let key = NoiseKey {

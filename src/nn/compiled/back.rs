@@ -105,9 +105,9 @@ impl Builder<'_> {
             }
         }
         let size = [like.height * stride, like.width * stride];
-        let pieces = self.pieces(size);
         let to = self.memory.state(channels, size, None);
         let tiles = self.memory.tiles(to.groups());
+        let pieces = Pieces::new(size[0], size[1], tiles.len());
         let groups: Vec<usize> = (0..cout.div_ceil(LANES))
             .map(|g| LANES.min(cout - g * LANES))
             .collect();
@@ -144,7 +144,7 @@ impl Builder<'_> {
         rim: bool,
     ) -> usize {
         let slots = state.groups() * LANES;
-        let pieces = self.pieces([state.height, state.width]);
+        let pieces = Pieces::new(state.height, state.width, state.groups());
         let du = self
             .memory
             .state(state.channels, [state.height, state.width], None)
@@ -242,9 +242,5 @@ impl Builder<'_> {
         }]);
         let dn = self.transposed(&format!("{name}.qkv"), dqkv.at, dqkv, x.channels, [1, 1]);
         self.through_norm(x, norm, false, (dn.at, false), Some(g), false)
-    }
-
-    fn pieces(&self, [height, width]: [usize; 2]) -> Pieces {
-        Pieces::new(height, width, super::build::PIECE)
     }
 }

@@ -12,9 +12,6 @@ use crate::nn::config::UNetConfig;
 /// Weights by name, as [`crate::nn::weights::parameters`] names them.
 pub(crate) type Weights = BTreeMap<String, Vec<f32>>;
 
-/// Pixels of one task.
-pub(super) const PIECE: usize = 256;
-
 /// Tensors that enter a block side by side; `true` = doubled in both directions.
 pub(super) type Joined = Vec<(State, bool)>;
 
@@ -172,11 +169,11 @@ impl<'a> Builder<'a> {
     ) -> Convolution {
         let bias = self.get(&format!("{name}.bias"));
         let [height, width] = input.2.map(|n| n / stride);
-        let pieces = Pieces::new(height, width, PIECE);
+        let tiles = self.memory.tiles(bias.len().div_ceil(LANES));
+        let pieces = Pieces::new(height, width, tiles.len());
         let to = self
             .memory
             .state(bias.len(), [height, width], measured.then_some(pieces));
-        let tiles = self.memory.tiles(to.groups());
         let term = self.term(name, input, 0, [side, stride], groups, &tiles);
         Convolution {
             terms: vec![term],
@@ -274,12 +271,12 @@ impl<'a> Builder<'a> {
         let len = Self::active_len(slots, [height, width], rim);
         let to = self.memory.places.take(len);
         self.phases.push(vec![Op::Activate {
+            pieces: Pieces::new(height, width, sources.len()),
             sources,
             scaled: scaled.map(|s| [s.scale, s.shift]),
             silu,
             rim,
             to,
-            pieces: Pieces::new(height, width, PIECE),
             width,
         }]);
         if let Some(s) = scaled.filter(|_| self.tape.is_none()) {

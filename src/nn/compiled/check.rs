@@ -110,12 +110,14 @@ impl Plan {
             Op::Load {
                 to,
                 channels,
-                height,
                 width,
+                pieces,
             } => {
-                self.folded(*height, *width);
+                let height = pieces.height;
+                self.folded(height, *width);
+                divided(*pieces, height, *width);
                 assert_eq!(*channels, self.in_channels * self.patch * self.patch);
-                t.write(*to, rimmed(channels.div_ceil(LANES), *height, *width, true));
+                t.write(*to, rimmed(channels.div_ceil(LANES), height, *width, true));
             }
             Op::Conv(c) => self.convolution(c, &mut t),
             Op::Coefficients {

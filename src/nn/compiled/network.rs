@@ -1,7 +1,7 @@
 //! The blocks of a U-Net one after another, and the whole of it.
 
 use super::build::{Active, Builder, Joined, Step};
-use super::plan::{Add, Op, Plan, State};
+use super::plan::{Add, Op, Pieces, Plan, State};
 use super::simd::LANES;
 use crate::nn::config::Skips;
 
@@ -203,8 +203,8 @@ impl Builder<'_> {
         self.phases.push(vec![Op::Load {
             to,
             channels: folded,
-            height: size[0],
             width: size[1],
+            pieces: Pieces::new(size[0], size[1], 1),
         }]);
         let mut states = Vec::new();
         let mut x: Option<State> = None;

@@ -230,17 +230,23 @@ pub(super) unsafe fn coefficients(
         // SAFETY: the caller's.
         unsafe {
             for p in own {
+                // Sums of its own for each channel: those of the next begin before they are complete.
+                let (mut own, mut seen) = (0.0, 0.0);
                 measured[p.tensor].each(p.group, p.lane, |mean, _, pixels| {
-                    sum += mean * pixels;
-                    n += pixels;
+                    own += mean * pixels;
+                    seen += pixels;
                 });
+                sum += own;
+                n += seen;
             }
             let mean = sum / n;
             let mut squares = 0.0f32;
             for p in own {
+                let mut own = 0.0;
                 measured[p.tensor].each(p.group, p.lane, |mu, s, pixels| {
-                    squares += s + (mu - mean) * (mu - mean) * pixels;
+                    own += s + (mu - mean) * (mu - mean) * pixels;
                 });
+                squares += own;
             }
             let rstd = 1.0 / (squares / n + epsilon).sqrt();
             for p in own {

@@ -30,6 +30,11 @@ impl From<Padding> for Edge {
     }
 }
 
+/// Pixels of a piece at most and at least, and tasks of a step that keep a few threads busy alike.
+const PIXELS: usize = 256;
+const LEAST: usize = 32;
+const TASKS: usize = 8;
+
 /// Rows of a tensor that one task makes: small enough for two or more threads, large enough to serve the weights well.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pieces {
@@ -38,8 +43,11 @@ pub(super) struct Pieces {
 }
 
 impl Pieces {
-    /// About `pixels` a piece, an even number of rows.
-    pub fn new(height: usize, width: usize, pixels: usize) -> Self {
+    /// For a step whose tasks make so many tiles of groups from each piece: about [`PIXELS`] a piece, fewer where that would
+    /// leave less than [`TASKS`] tasks, but no less than [`LEAST`]. An even number of rows.
+    pub fn new(height: usize, width: usize, tiles: usize) -> Self {
+        let pieces = TASKS.div_ceil(tiles.max(1));
+        let pixels = (height * width / pieces).clamp(LEAST, PIXELS);
         let rows = pixels.div_ceil(width).next_multiple_of(2);
         Self {
             height,
@@ -140,8 +148,8 @@ pub(super) enum Op {
     Load {
         to: usize,
         channels: usize,
-        height: usize,
         width: usize,
+        pieces: Pieces,
     },
     Conv(Convolution),
     /// Factors and addends of a norm.

@@ -223,7 +223,8 @@ unsafe fn linear(plan: &Plan, layer: &Linear, from: *const f32, to: *mut f32, si
 /// Tasks that a step has for each image.
 fn tasks(op: &Op) -> usize {
     match op {
-        Op::Load { .. } | Op::Store { .. } | Op::Coefficients { .. } => 1,
+        Op::Store { .. } | Op::Coefficients { .. } => 1,
+        Op::Load { pieces, .. } => pieces.count(),
         Op::Conv(c) => c.tiles.len() * c.pieces.count(),
         Op::Activate {
             sources, pieces, ..
@@ -275,11 +276,11 @@ impl Pass<'_> {
     fn task(&self, op: &Op, task: usize, image: usize) {
         match op {
             Op::Load {
-                to,
-                channels,
-                height,
-                width,
-            } => self.load(self.place(image, *to), *channels, [*height, *width], image),
+                to, width, pieces, ..
+            } => {
+                let size = [pieces.height, *width];
+                self.load(self.place(image, *to), size, pieces.range(task), image);
+            }
             Op::Conv(c) => self.convolution(c, task, image),
             Op::Coefficients {
                 measured,
@@ -327,7 +328,8 @@ impl Pass<'_> {
                 pieces,
                 width,
             } => {
-                let (group, piece) = (task / pieces.count(), task % pieces.count());
+                // Piece by piece, as the convolutions take them.
+                let (group, piece) = (task % sources.len(), task / sources.len());
                 let (first, end) = pieces.range(piece);
                 let source = &sources[group];
                 let around = if *rim { 2 } else { 0 };
@@ -399,7 +401,7 @@ impl Pass<'_> {
     }
 
     fn convolution(&self, c: &Convolution, task: usize, image: usize) {
-        let (tile, piece) = (task / c.pieces.count(), task % c.pieces.count());
+        let (tile, piece) = (task % c.tiles.len(), task / c.tiles.len());
         let (group, n) = c.tiles[tile];
         let (first, end) = c.pieces.range(piece);
         let (width, plane) = (c.to.width, c.to.plane());

@@ -2,15 +2,18 @@
 //!
 //! A network on a small image is some forty short phases of tens of microseconds each; between them everybody must be
 //! done. Tasks are claimed one by one, so a helper that the system has put aside delays nobody, and the caller can do a
-//! phase alone. Which thread does a task changes nothing in its result. Nothing is allocated.
+//! phase alone. The caller claims from the front, helpers by turns from the back and the front: neighbouring tasks, and the
+//! tasks of the next phase that read what they made, so meet the same processor's cache more often than not. Which thread
+//! does a task changes nothing in its result. Nothing is allocated.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};
 use std::thread::Thread;
 
-/// Turns of the waiting loop (some 40 ns each) before a helper goes to sleep.
-const PATIENCE: u32 = 2000;
+/// Turns of the waiting loop (some 40 ns each) before a helper goes to sleep: longer than what a sampler does between two
+/// evaluations, since waking a helper takes as long as a layer.
+const PATIENCE: u32 = 10_000;
 /// Turns of the waiting loop before the caller lets others use its processor.
 const CALLER_PATIENCE: u32 = 2000;
 /// Tasks in one phase at most: their number fits 16 bits.
@@ -21,8 +24,8 @@ type Task<'a> = dyn Fn(usize) + Sync + 'a;
 
 #[derive(Default)]
 struct Shared {
-    /// Number of the phase (upper 32 bits), the next task (16 bits), the number of tasks (16 bits). A claim replaces the
-    /// whole word, so it fails when the phase it was made for is over.
+    /// Number of the phase (upper 32 bits), the first task that is left (16 bits), the one after the last (16 bits). A claim
+    /// replaces the whole word, so it fails when the phase it was made for is over.
     state: AtomicU64,
     /// The task of this phase: a `*const &Task`, valid until `done` reaches the number of tasks.
     task: AtomicPtr<()>,
@@ -39,14 +42,18 @@ fn parts(state: u64) -> (u64, usize, usize) {
 }
 
 impl Shared {
-    /// Claims and does one task; `false` when there is none left.
-    fn help(&self) -> bool {
+    /// Claims and does one task, the last or the first that is left; `false` when there is none.
+    fn help(&self, from_the_back: bool) -> bool {
         let state = self.state.load(Ordering::Acquire);
-        let (_, next, total) = parts(state);
-        if next >= total {
+        let (_, first, end) = parts(state);
+        if first >= end {
             return false;
         }
-        let claimed = state + (1 << 16);
+        let (number, claimed) = if from_the_back {
+            (end - 1, state - 1)
+        } else {
+            (first, state + (1 << 16))
+        };
         if self
             .state
             .compare_exchange_weak(state, claimed, Ordering::AcqRel, Ordering::Relaxed)
@@ -59,7 +66,7 @@ impl Shared {
         // counted in `done`, and until then the reference that `task` points to lives on its stack. The pointer was
         // written before the phase's number was published.
         let task = unsafe { *task };
-        if catch_unwind(AssertUnwindSafe(|| task(next))).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| task(number))).is_err() {
             self.failed.store(true, Ordering::Relaxed);
         }
         self.done.fetch_add(1, Ordering::Release);
@@ -90,7 +97,7 @@ impl Team {
                 let (shared, flag) = (Arc::clone(&shared), Arc::clone(&asleep));
                 let thread = std::thread::Builder::new()
                     .name(format!("network {i}"))
-                    .spawn(move || help_forever(&shared, &flag))
+                    .spawn(move || help_forever(&shared, &flag, i % 2 == 0))
                     .ok()?;
                 Some(Helper {
                     thread: thread.thread().clone(),
@@ -131,18 +138,18 @@ impl Team {
     }
 }
 
-fn help_forever(shared: &Shared, asleep: &AtomicBool) {
+fn help_forever(shared: &Shared, asleep: &AtomicBool, from_the_back: bool) {
     let mut idle = 0;
     loop {
-        if shared.help() {
+        if shared.help(from_the_back) {
             idle = 0;
         } else if idle < PATIENCE {
             idle += 1;
             std::hint::spin_loop();
         } else {
             asleep.store(true, Ordering::SeqCst);
-            let (_, next, total) = parts(shared.state.load(Ordering::SeqCst));
-            if next >= total {
+            let (_, first, end) = parts(shared.state.load(Ordering::SeqCst));
+            if first >= end {
                 std::thread::park();
             }
             asleep.store(false, Ordering::SeqCst);
@@ -185,7 +192,7 @@ impl Session<'_> {
                 helper.thread.unpark();
             }
         }
-        while shared.help() {}
+        while shared.help(false) {}
         let mut turns = 0;
         while shared.done.load(Ordering::Acquire) < total {
             turns += 1;

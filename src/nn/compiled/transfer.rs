@@ -5,12 +5,13 @@ use super::run::{Output, Pass};
 use super::simd::LANES;
 
 impl Pass<'_> {
-    /// Folds the input into channels and puts the rim around it.
+    /// Folds rows `first..end` of the input into channels and puts the rim beside them: row after row, so that the pixels
+    /// that each channel is put into are in the nearest cache.
     pub(super) fn load(
         &self,
         to: *mut f32,
-        channels: usize,
         [height, width]: [usize; 2],
+        (first, end): (usize, usize),
         image: usize,
     ) {
         let p = self.plan.patch;
@@ -18,34 +19,39 @@ impl Pass<'_> {
         let cells = ny * nx;
         let pitch = (width + 2) * LANES;
         let plane = (height + 2) * pitch;
-        // The channel of the input and where in the square.
-        let mut channel = 0;
-        for input in self.inputs {
-            let row = (self.first + image) * input.channels;
-            for own in 0..input.channels {
-                let field = &input.values[(row + own) * cells..][..cells];
-                for square in 0..p * p {
-                    let (dy, dx) = (square / p, square % p);
-                    // SAFETY: channel `channel` of the rimmed tensor; this task's alone.
-                    unsafe {
-                        let group = to.add(channel / LANES * plane + channel % LANES);
-                        for y in 0..height {
-                            let line = &field[(y * p + dy) * nx..][..nx];
-                            let out = group.add((y + 1) * pitch + LANES);
-                            for x in 0..width {
-                                *out.add(x * LANES) = line[x * p + dx] * input.scale;
+        for y in first..end {
+            let row = (y + 1) * pitch + LANES;
+            let mut channel = 0;
+            for input in self.inputs {
+                let fields = (self.first + image) * input.channels * cells;
+                for field in input.values[fields..]
+                    .chunks_exact(cells)
+                    .take(input.channels)
+                {
+                    for dy in 0..p {
+                        let line = &field[(y * p + dy) * nx..][..width * p];
+                        for dx in 0..p {
+                            // SAFETY: channel `channel` of this row of the rimmed tensor, this task's alone; `line` has
+                            // `p` values for each of its pixels.
+                            unsafe {
+                                let out = to.add(channel / LANES * plane + row + channel % LANES);
+                                let from = line.as_ptr().add(dx);
+                                for x in 0..width {
+                                    *out.add(x * LANES) = *from.add(x * p) * input.scale;
+                                }
                             }
+                            channel += 1;
                         }
                     }
-                    channel += 1;
                 }
             }
-        }
-        for group in 0..channels.div_ceil(LANES) {
-            // SAFETY: in place over this image's own input: every pixel is written where it was read.
-            unsafe {
-                let whole = to.add(group * plane);
-                super::norm::rim(whole, height, width, self.plan.edges);
+            for group in 0..channel.div_ceil(LANES) {
+                // SAFETY: beside this row, and beyond the field where this row lies at its edge; this task's alone.
+                unsafe {
+                    let whole = to.add(group * plane);
+                    super::norm::columns(whole.add(row), width, self.plan.edges[1]);
+                    super::norm::beyond(whole, [height, width], y, self.plan.edges);
+                }
             }
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::data::{NORMALISED_STD, Normaliser};
-use crate::diffusion::sampler::Evaluation;
+use crate::diffusion::sampler::{Evaluation, Fields};
 use crate::diffusion::to_vec;
 use crate::error::{Result, UserError};
 use crate::metrics::rain::RainGrid;
@@ -146,6 +146,7 @@ pub fn denoise(
             "choose a later frame",
         ));
     };
+    frame.show_fields();
     let reader = Reader::of(engine);
     let all = first.sampler.solver.evaluations(frame.progress().1);
     let every = all.div_ceil(MOST_STOPS).max(1);
@@ -160,8 +161,10 @@ pub fn denoise(
             break;
         };
         for e in frame.step(engine, &lanes, settings)? {
-            if evaluation % every == 0 || evaluation + 1 == all {
-                stops.push(reader.stop(&e, evaluation, step));
+            if let Some(fields) = &e.fields
+                && (evaluation % every == 0 || evaluation + 1 == all)
+            {
+                stops.push(reader.stop(&e, fields, evaluation, step));
             }
             evaluation += 1;
         }
@@ -263,14 +266,14 @@ impl<'a> Reader<'a> {
         power.unwrap_or_default()
     }
 
-    fn stop(&self, e: &Evaluation, evaluation: usize, step: usize) -> Stop {
+    fn stop(&self, e: &Evaluation, fields: &Fields, evaluation: usize, step: usize) -> Stop {
         let cells = self.engine.cells();
         let (x, d, g) = (
-            to_vec(e.x.clone()),
-            to_vec(e.denoised.clone()),
-            to_vec(e.guidance.clone()),
+            to_vec(fields.x.clone()),
+            to_vec(fields.denoised.clone()),
+            to_vec(fields.guidance.clone()),
         );
-        let (score, guidance) = e.norms();
+        let [score, guidance] = fields.norms(e.sigma);
         let logit = e.logit.clone().map(to_vec);
         let row = |row: usize| {
             let part = |v: &[f32]| v.get(row * cells..(row + 1) * cells).map(<[f32]>::to_vec);

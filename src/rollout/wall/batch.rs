@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData};
 
-use crate::diffusion::flow::{Advance, Flow};
-use crate::diffusion::sampler::{Follow, Sampler, StepContext, leap_stops};
+use crate::diffusion::flow::{Advance, Flow, Guide, Judged};
+use crate::diffusion::sampler::{Follow, Sampler, StepContext, Wanted, leap_stops};
 use crate::diffusion::{Conditioned, Context, Judgement, to_vec};
 use crate::error::Result;
 use crate::random::{NoiseKey, Stream};
@@ -137,8 +137,10 @@ impl Batch {
                 flow,
                 known: &self.known,
                 trace: false,
+                judges: judge.is_some_and(|judge| judge.flows),
             }),
             noise: &noise,
+            wanted: Wanted::Nothing,
         });
     }
 
@@ -309,9 +311,86 @@ impl Flow for Judge {
     /// Each group along its own law; rows outside of their interval along that of any frame.
     fn advance(&self, step: &Advance<'_>) -> (Tensor<4>, Option<Tensor<4>>) {
         let (mut next, mut remainder) = (Vec::new(), Vec::new());
+        self.by_group(step, |group, step, intervals| {
+            // `flows` says that every group has one.
+            let flow = group.flow()?;
+            let (x, r) = match step.estimate {
+                Some(_) => flow.advance(&Advance {
+                    strengths: &acting(intervals, step.strengths, step.from),
+                    ..*step
+                }),
+                None if step.to > 0.0 => (leap(flow, step, intervals), None),
+                None => flow.advance(step),
+            };
+            next.push(x);
+            remainder.extend(r);
+            Some(())
+        });
+        (Tensor::cat(next, 0), cat(remainder))
+    }
+
+    /// Each group through its own discriminator; there is no answer where a group has none that can.
+    fn advance_judged(&self, step: &Advance<'_>, guide: &Guide<'_>) -> Option<Judged> {
+        // What is wanted of the way down to the first evaluation is nothing but its end.
+        step.estimate?;
+        let mut at = 0;
+        let (mut next, mut beyond) = (Vec::new(), Vec::new());
+        let (mut logit, mut ratio) = (Vec::new(), Vec::new());
+        self.by_group(step, |group, step, intervals| {
+            let rows = at..at + group.rows;
+            at = rows.end;
+            let Some(seen) = &group.seen else {
+                let ends = step.estimate.filter(|_| step.to == 0.0);
+                let (x, r) = match ends {
+                    Some(estimate) => (estimate.clone(), None),
+                    None => group.flow()?.advance(step),
+                };
+                let nothing = || Tensor::zeros([group.rows], &step.x.device());
+                next.push(x);
+                beyond.extend(r);
+                logit.push(nothing());
+                ratio.push(nothing());
+                return Some(());
+            };
+            let of = |all: &[f32]| acting(intervals, all, step.from);
+            let guided = Guide {
+                strengths: &of(guide.strengths.get(rows.clone())?),
+                known: guide.known.get(rows)?,
+            };
+            let step = Advance {
+                strengths: &of(step.strengths),
+                ..*step
+            };
+            let judged = seen.flow()?.advance_judged(&step, &guided)?;
+            next.push(judged.x);
+            beyond.extend(judged.beyond);
+            logit.push(judged.logit);
+            ratio.push(judged.ratio);
+            Some(())
+        })?;
+        Some(Judged {
+            x: Tensor::cat(next, 0),
+            beyond: cat(beyond).filter(|_| step.to > 0.0),
+            logit: Tensor::cat(logit, 0),
+            ratio: Tensor::cat(ratio, 0),
+        })
+    }
+}
+
+/// Intervals of a group's rows.
+type Intervals<'a> = &'a [Option<(f64, f64)>];
+
+impl Judge {
+    /// Hands each group its part of a step, with the intervals of its rows; ends where one has no answer.
+    fn by_group(
+        &self,
+        step: &Advance<'_>,
+        mut each: impl FnMut(&Group, &Advance<'_>, Intervals<'_>) -> Option<()>,
+    ) -> Option<()> {
         let mut row = 0;
         for group in &self.groups {
             let rows = row..row + group.rows;
+            row = rows.end;
             let part = |t: &Tensor<4>| t.clone().narrow(0, rows.start, group.rows);
             let (x, estimate) = (part(step.x), step.estimate.map(part));
             let before = step.before.map(|(r, sigma)| (part(r), sigma));
@@ -323,25 +402,14 @@ impl Flow for Judge {
                 strengths: step.strengths.get(rows.clone()).unwrap_or(&[]),
                 ..*step
             };
-            let intervals = &self.intervals[rows.clone()];
-            // `flows` says that every group has one.
-            if let Some(flow) = group.flow() {
-                let (x, r) = match step.estimate {
-                    Some(_) => flow.advance(&Advance {
-                        strengths: &acting(intervals, step.strengths, step.from),
-                        ..step
-                    }),
-                    None if step.to > 0.0 => (leap(flow, &step, intervals), None),
-                    None => flow.advance(&step),
-                };
-                next.push(x);
-                remainder.extend(r);
-            }
-            row = rows.end;
+            each(group, &step, &self.intervals[rows])?;
         }
-        let remainder = (!remainder.is_empty()).then(|| Tensor::cat(remainder, 0));
-        (Tensor::cat(next, 0), remainder)
+        Some(())
     }
+}
+
+fn cat(parts: Vec<Tensor<4>>) -> Option<Tensor<4>> {
+    (!parts.is_empty()).then(|| Tensor::cat(parts, 0))
 }
 
 /// Strengths of rows at a noise level.
