@@ -88,7 +88,7 @@ pub struct Job<'a> {
 pub struct Outcome {
     /// Seconds each frame took, all members together.
     pub frame_seconds: Vec<f64>,
-    /// Share of the time spent in the discriminator.
+    /// Share of the time spent in the discriminator, as [`FrameInProgress::guidance_seconds`] has it.
     pub guidance_share: f64,
     /// First frame (counted among the generated ones) that had left the data, and what was seen; it is not kept.
     pub blow_up: Option<(usize, String)>,
@@ -102,7 +102,7 @@ pub struct HeadlessRun {
     pub series: Series,
     /// Seconds each generated frame took, all members together.
     pub frame_seconds: Vec<f64>,
-    /// Share of the time spent in the discriminator.
+    /// Share of the time spent in the discriminator, as [`FrameInProgress::guidance_seconds`] has it.
     pub guidance_share: f64,
     /// First frame (counted among the generated ones) that had left the data, and what was seen; it is not in the series.
     pub blow_up: Option<(usize, String)>,

@@ -38,7 +38,9 @@ pub struct FrameInProgress {
     evaluations: Vec<Trace>,
     watch: bool,
     wanted: Wanted,
-    /// Seconds spent in the discriminator (tower or encoder, and closed form); measured where asked.
+    /// Seconds spent in the discriminator (tower or encoder, and closed form); measured where asked. What it does in the
+    /// solver's own pass ([`Flow::advance_judged`]) cannot be told apart there and is not counted: `eddyscope bench` makes
+    /// frames with and without a discriminator in turn.
     pub guidance_seconds: f64,
 }
 

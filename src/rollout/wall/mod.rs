@@ -7,11 +7,13 @@
 //! | file | what is in it |
 //! |---|---|
 //! | `batch` | one frame of several tiles, step by step |
+//! | `judge` | the discriminator of its rows |
 //! | `figures` | autocorrelation and dynamics skill of a tile |
 //! | `session` | the thread: plan, frames, pause |
 
 mod batch;
 pub mod figures;
+mod judge;
 mod session;
 
 use std::sync::Arc;
