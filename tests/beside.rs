@@ -77,6 +77,8 @@ fn a_tile_is_what_the_main_lane_makes() {
         settings(|s| (s.guidance.sigma_lo, s.guidance.sigma_hi) = (0.05, 20.0)),
         settings(|s| s.sampler.steps = 6),
         settings(|s| s.guidance.strength = 0.4),
+        // Nobody that looks so far back is guided.
+        settings(|s| (s.guidance.strength, s.guidance.history) = (0.0, 0)),
     ];
     let wall = open();
     assert!(wall.send(plan(1, &spec, &tiles)) && wall.send(WallCommand::Step(2)));

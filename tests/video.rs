@@ -23,8 +23,14 @@ fn settings() -> Settings {
 
 type Made = Vec<(LaneKind, Vec<Arc<[f32]>>)>;
 
-fn frame(engine: &Engine, lanes: &Lanes, kinds: &[LaneKind], settings: &Settings) -> Made {
-    let mut frame = FrameInProgress::begin(engine, lanes, kinds, settings, false).unwrap();
+fn frame(
+    engine: &Engine,
+    lanes: &Lanes,
+    kinds: &[LaneKind],
+    settings: &Settings,
+    watch: bool,
+) -> Made {
+    let mut frame = FrameInProgress::begin(engine, lanes, kinds, settings, watch).unwrap();
     while !frame.is_done() {
         frame.step(engine, lanes, settings).unwrap();
     }
@@ -32,40 +38,50 @@ fn frame(engine: &Engine, lanes: &Lanes, kinds: &[LaneKind], settings: &Settings
     made.into_iter().map(|l| (l.kind, l.members)).collect()
 }
 
-/// Every sampled lane has the same bits alone and beside the others; guidance at 0 leaves the video model as it is; the
-/// video model is another model than the image model.
+/// Every sampled lane has the same bits alone and beside the others, watched and not; guidance at 0 leaves image model and
+/// video model as they are; the video model is another model than the image model.
 #[test]
 fn lanes_do_not_touch_each_other() {
     let folder = tempfile::tempdir().unwrap();
-    let model = Model::from_folder(&globe::write(folder.path())).unwrap();
-    let mut engine = Engine::new(&model, eddyscope::device::cpu()).unwrap();
+    let globe = Model::from_folder(&globe::write(folder.path())).unwrap();
+    for model in [globe, Model::open("vorticity").unwrap()] {
+        do_not_touch_each_other(&model);
+    }
+}
+
+fn do_not_touch_each_other(model: &Model) {
+    let mut engine = Engine::new(model, eddyscope::device::cpu()).unwrap();
     let spec = RolloutSpec {
         members: 2,
         ..RolloutSpec::default()
     };
     let settings = settings();
     let lanes = Lanes::start(&mut engine, &spec, 3).unwrap();
-    let together = frame(&engine, &lanes, &LaneKind::SAMPLED, &settings);
+    let together = frame(&engine, &lanes, &LaneKind::SAMPLED, &settings, true);
     assert_eq!(together.len(), 4);
     for (kind, members) in &together {
-        let alone = frame(&engine, &lanes, &[*kind], &settings);
-        assert_eq!(&alone[0].1, members, "{kind:?}");
+        for watch in [false, true] {
+            let alone = frame(&engine, &lanes, &[*kind], &settings, watch);
+            assert_eq!(&alone[0].1, members, "{kind:?}, watched: {watch}");
+        }
     }
     let of = |made: &Made, kind| made.iter().find(|(k, _)| *k == kind).unwrap().1.clone();
-    let video = of(&together, LaneKind::Video);
-    assert_ne!(video, of(&together, LaneKind::Unconditional));
+    let [plain, video] = [LaneKind::Unconditional, LaneKind::Video].map(|k| of(&together, k));
+    assert_ne!(video, plain);
     assert_ne!(video, of(&together, LaneKind::GuidedVideo));
+    assert_ne!(plain, of(&together, LaneKind::Guided));
     let mut off = settings.clone();
-    off.guidance.video_strength = 0.0;
-    let unguided = frame(&engine, &lanes, &[LaneKind::GuidedVideo], &off);
-    assert_eq!(unguided[0].1, video);
+    (off.guidance.strength, off.guidance.video_strength) = (0.0, 0.0);
+    for watch in [false, true] {
+        let of = |kind| frame(&engine, &lanes, &[kind], &off, watch).remove(0).1;
+        assert_eq!(of(LaneKind::Guided), plain, "watched: {watch}");
+        assert_eq!(of(LaneKind::GuidedVideo), video, "watched: {watch}");
+    }
     // The history counts: with m = 0 the video model sees less.
     let mut short = settings.clone();
     short.guidance.history = 0;
-    assert_ne!(
-        frame(&engine, &lanes, &[LaneKind::Video], &short)[0].1,
-        video
-    );
+    let short = frame(&engine, &lanes, &[LaneKind::Video], &short, false);
+    assert_ne!(short[0].1, video);
 }
 
 /// A model without a video model says so before anything is made.

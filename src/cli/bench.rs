@@ -142,7 +142,7 @@ pub fn run(args: &BenchArgs) -> Result<u8> {
         let c = d.condition(&history, Context::history(HISTORY - 1));
         all.push(time("encoder, gradient", repeats, || judge(c.as_ref())));
     }
-    let made = frames::frames(&mut engine, 5 * repeats)?;
+    let made = frames::frames(&mut engine, repeats)?;
     all.extend(made.timings);
     let lanes = Lanes::start(&mut engine, &RolloutSpec::default(), HISTORY - 1)?;
     all.extend(pictures(&engine, lanes.last(LaneKind::Truth), repeats));

@@ -70,15 +70,17 @@ pub(super) struct Guided {
     pub estimate: [f32; 2],
     /// What guidance adds to `d`.
     pub guidance: [f32; 3],
-    /// What the guided estimate knows beyond the law.
+    /// What the guided estimate knows beyond the law, over `scale`.
     pub remainder: [f32; 3],
     /// As in [`flow::Weights`].
+    pub scale: f32,
+    /// See [`Self::scale`].
     pub keep: f32,
-    /// See [`Self::keep`].
+    /// See [`Self::scale`].
     pub mean: f32,
-    /// See [`Self::keep`].
+    /// See [`Self::scale`].
     pub now: f32,
-    /// See [`Self::keep`].
+    /// See [`Self::scale`].
     pub before: f32,
     /// As in [`Weights`].
     pub marginal: f32,
@@ -298,7 +300,9 @@ impl FourierLaw {
                 sums[2] += (d - x) * (d - x);
                 let mut to = w.keep * x + w.mean * m;
                 if estimated {
-                    let r = w.remainder[0] * x + w.remainder[1] * d + w.remainder[2] * m;
+                    // In this order a row without guidance comes out of here with the bits that `advance` gives it.
+                    let [of_x, of_d, of_m] = w.remainder;
+                    let r = w.scale * (of_d * d + of_x * x + of_m * m);
                     let before = row.before.map_or(0.0, |b| b[at]);
                     to += w.now * r + w.before * before;
                     remainder[known + at] = r;

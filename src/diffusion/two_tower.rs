@@ -132,7 +132,7 @@ struct Law {
     fourier: FourierLaw,
     steps: RefCell<HashMap<StepKey, Rc<Vec<flow::Weights>>>>,
     guided_steps: RefCell<HashMap<judged::Key, Rc<Vec<Guided>>>>,
-    on_device: RefCell<HashMap<Vec<judged::Key>, Rc<composed::OnDevice>>>,
+    on_device: RefCell<HashMap<judged::Key, composed::OnDevice>>,
     device: Device,
 }
 
@@ -437,21 +437,19 @@ impl Law {
     ) -> Rc<Vec<flow::Weights>> {
         let strength = f64::from(strength);
         let numbers = [strength, from, to, before.unwrap_or(0.0)];
-        let mut known = self.steps.borrow_mut();
-        if known.len() >= STEPS_KEPT {
+        let (mut known, key) = (self.steps.borrow_mut(), (m, numbers.map(f64::to_bits)));
+        if known.len() >= STEPS_KEPT && !known.contains_key(&key) {
             known.clear();
         }
-        let weights = known
-            .entry((m, numbers.map(f64::to_bits)))
-            .or_insert_with(|| {
-                let span = Span::new(from, to, before);
-                let groups = self.calibration.c.iter().zip(&self.calibration.s[m]);
-                let of = |(&c, &s): (&f32, &f32)| {
-                    let [c, s] = [c, s].map(|v| f64::from(v.max(FLOOR)));
-                    span.weights(c, s, strength)
-                };
-                Rc::new(groups.map(of).collect())
-            });
+        let weights = known.entry(key).or_insert_with(|| {
+            let span = Span::new(from, to, before);
+            let groups = self.calibration.c.iter().zip(&self.calibration.s[m]);
+            let of = |(&c, &s): (&f32, &f32)| {
+                let [c, s] = [c, s].map(|v| f64::from(v.max(FLOOR)));
+                span.weights(c, s, strength)
+            };
+            Rc::new(groups.map(of).collect())
+        });
         Rc::clone(weights)
     }
 

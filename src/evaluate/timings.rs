@@ -20,7 +20,7 @@ pub struct Timing {
     pub lane: LaneKind,
     /// Seconds of each frame.
     pub seconds: Vec<f64>,
-    /// Of them, seconds in the discriminator.
+    /// Of them, seconds in the discriminator, as [`crate::rollout::sampled::FrameInProgress::guidance_seconds`] has it.
     pub guidance: Vec<f64>,
 }
 
@@ -40,6 +40,8 @@ pub fn timings(
     recipe["device"] = json!(engine.compute.name);
     recipe["lanes"] = json!(lanes);
     recipe["repeats"] = json!(plan.sizes.repeats);
+    // Since 2 the closed form counts in the step of the solver where it is part of it.
+    recipe["version"] = json!(2);
     let path = plan.out.join("runs").join("timings.json");
     super::store::cached(&path, &recipe, || {
         let mut all: Vec<Timing> = lanes

@@ -1,5 +1,5 @@
-//! Streaming figures of a lane: each frame adds a fixed set of sums, so that a rollout of any length costs the same a
-//! frame, and going back drops what the dropped frames had added.
+//! Streaming figures of a lane: each frame adds a fixed set of sums, so that a rollout of any length costs the same time a
+//! frame and the same memory. Going back finds the sums of an earlier frame and reads the few frames since then again.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -29,7 +29,8 @@ struct Contribution {
 /// The figures of one lane. Start frames are seen as history but add nothing.
 #[derive(Debug, Clone, Default)]
 pub struct LaneStream {
-    recent: VecDeque<Vec<Arc<[f32]>>>,
+    /// The last frames, the newest first; `None` = one that did not enter.
+    recent: VecDeque<Option<Vec<Arc<[f32]>>>>,
     sums: Sums,
 }
 
@@ -66,8 +67,22 @@ impl LaneStream {
     }
 
     fn remember(&mut self, members: &[Arc<[f32]>]) {
-        self.recent.push_front(members.to_vec());
+        self.remember_or_not(Some(members.to_vec()));
+    }
+
+    fn remember_or_not(&mut self, members: Option<Vec<Arc<[f32]>>>) {
+        self.recent.push_front(members);
         self.recent.truncate(MAX_LAG + 1);
+    }
+
+    /// A frame that does not enter: the next one follows nothing.
+    pub fn skip(&mut self) {
+        self.remember_or_not(None);
+    }
+
+    /// The frame that the next one follows.
+    fn last(&self) -> Option<&Vec<Arc<[f32]>>> {
+        self.recent.front()?.as_ref()
     }
 
     /// Takes a generated frame, physical units; `unforced` is the solver's answer `G(x_n)` from the frame before, one
@@ -80,8 +95,8 @@ impl LaneStream {
             sum += x.iter().map(|&v| f64::from(v)).sum::<f64>();
             c.square += dot(x, x);
         }
-        let has_previous = !self.recent.is_empty() && !unforced.is_empty();
-        if let Some(previous) = self.recent.front() {
+        let has_previous = self.last().is_some() && !unforced.is_empty();
+        if let Some(previous) = self.last() {
             for ((x, p), g) in members.iter().zip(previous).zip(unforced) {
                 c.dynamics.push(p, x, g);
                 c.change += x
@@ -94,7 +109,7 @@ impl LaneStream {
         self.remember(members);
         // Lags count within the generated frames only, and those of the same settings: the start is truth's.
         for lag in 0..=MAX_LAG.min(self.sums.frames) {
-            if let Some(old) = self.recent.get(lag) {
+            if let Some(Some(old)) = self.recent.get(lag) {
                 for (x, y) in members.iter().zip(old) {
                     c.cross[lag] += dot(x, y);
                     c.early[lag] += dot(y, y);
@@ -141,8 +156,8 @@ impl LaneStream {
     }
 }
 
-/// Sums between which going back reads frames again: a share of the run this small.
-const PARTS: usize = 1024;
+/// Sums of old frames are kept this small a part of the run apart.
+const PARTS: usize = 512;
 
 /// The figures of a lane that can go back.
 #[derive(Debug, Clone)]
@@ -151,24 +166,37 @@ pub(super) struct RewindingStream {
     kept: Rewind<Sums>,
     /// What the first generated frame followed, where that is no frame of this lane.
     origin: Option<Vec<Arc<[f32]>>>,
+    /// Number of the frame after the last one that was seen.
+    end: usize,
 }
 
-/// A frame that is read again.
-pub(super) struct Again {
-    /// One array a member, physical units.
-    pub members: Vec<Arc<[f32]>>,
-    /// The solver's answers from the frame before.
-    pub unforced: Vec<Vec<f32>>,
-    /// Whether the figures began anew with it.
-    pub anew: bool,
+/// What becomes of a frame that is read again.
+pub(super) enum Again {
+    /// It enters.
+    Enter {
+        /// One array a member, physical units.
+        members: Vec<Arc<[f32]>>,
+        /// The solver's answers from the frame before.
+        unforced: Vec<Vec<f32>>,
+        /// Whether the figures began anew with it.
+        anew: bool,
+    },
+    /// It had blown up, or there was none.
+    Skip {
+        /// Whether the figures began anew with it.
+        anew: bool,
+    },
+    /// It is no longer kept: the figures begin after it.
+    Lost,
 }
 
 impl Default for RewindingStream {
     fn default() -> Self {
         Self {
             now: LaneStream::default(),
-            kept: Rewind::new(PARTS),
+            kept: Rewind::new(1, PARTS),
             origin: None,
+            end: 0,
         }
     }
 }
@@ -197,11 +225,22 @@ impl RewindingStream {
         unforced: &[Vec<f32>],
         anew: bool,
     ) -> LaneStats {
+        self.see(index, anew);
+        self.now.push(members, unforced)
+    }
+
+    /// Frame number `index` has blown up and does not enter.
+    pub fn skip(&mut self, index: usize, anew: bool) {
+        self.see(index, anew);
+        self.now.skip();
+    }
+
+    fn see(&mut self, index: usize, anew: bool) {
         self.kept.note(index, &self.now.sums);
+        self.end = index + 1;
         if anew {
             self.now.begin_anew();
         }
-        self.now.push(members, unforced)
     }
 
     /// The figures so far; see [`LaneStream::figures`].
@@ -209,46 +248,59 @@ impl RewindingStream {
         self.now.figures(data_std)
     }
 
-    /// The last frame that entered, or what the next one follows.
+    /// The frame that the next one follows, if it entered.
     pub fn last(&self) -> Option<&Vec<Arc<[f32]>>> {
-        self.now.recent.front()
+        self.now.last()
     }
 
-    /// Forgets the frames from number `next` on. `lane` gives the lane's frame of a number, as far as there is one, and
-    /// `again` one that entered with what it followed, `Ok(None)` where it had blown up and did not enter, and an error where
-    /// it is no longer kept: then the figures begin after it.
+    /// Forgets the frames from number `next` on. `lane` gives the lane's frame of a number as far as there is one (`None` in
+    /// it where it had blown up), and `again` says what becomes of one after the sums that are kept, given what it follows.
+    /// Where frames before the kept sums are no longer there, the first frames after them lack those lags.
     pub fn go_back(
         &mut self,
         next: usize,
-        lane: impl Fn(usize) -> Option<Vec<Arc<[f32]>>>,
-        mut again: impl FnMut(usize, Option<&[Arc<[f32]>]>) -> Result<Option<Again>, Lost>,
+        lane: impl Fn(usize) -> Option<Option<Vec<Arc<[f32]>>>>,
+        mut again: impl FnMut(usize, Option<&[Arc<[f32]>]>) -> Again,
     ) {
         let first = self.kept.first();
-        let (from, sums) = self.kept.back(next).unwrap_or((next, Sums::default()));
+        let (from, sums) = self.kept.back(next).unwrap_or_else(|| {
+            self.origin = None;
+            (next, Sums::default())
+        });
         let mut recent: VecDeque<_> = (0..from).rev().take(MAX_LAG + 1).map_while(lane).collect();
-        match &self.origin {
-            Some(origin) if first == Some(from) => recent = VecDeque::from([origin.clone()]),
-            _ => {}
+        if let Some(origin) = self.origin.as_ref().filter(|_| first == Some(from)) {
+            recent = VecDeque::from([Some(origin.clone())]);
         }
         self.now = LaneStream { recent, sums };
-        for index in from..next {
+        // A lane that was stopped has no frames behind its last one.
+        let end = next.min(self.end);
+        for index in from..end {
             match again(index, self.last().map(|m| &m[..])) {
-                Ok(Some(frame)) => {
-                    if frame.anew {
+                Again::Enter {
+                    members,
+                    unforced,
+                    anew,
+                } => {
+                    if anew {
                         self.now.begin_anew();
                     }
-                    self.now.push(&frame.members, &frame.unforced);
+                    self.now.push(&members, &unforced);
                 }
-                Ok(None) => {}
-                Err(Lost) => self.now = LaneStream::default(),
+                Again::Skip { anew } => {
+                    if anew {
+                        self.now.begin_anew();
+                    }
+                    self.now.skip();
+                }
+                Again::Lost => self.now = LaneStream::default(),
             }
         }
+        if end < next {
+            self.now.recent.clear();
+        }
+        self.end = end;
     }
 }
-
-/// A frame that is no longer kept.
-#[derive(Debug)]
-pub(super) struct Lost;
 
 fn dot(a: &[f32], b: &[f32]) -> f64 {
     a.iter()
@@ -285,8 +337,8 @@ mod tests {
         let mut s = LaneStream::default();
         s.push_start(&frames[50]);
         for f in &frames[51..] {
-            let g: Vec<f32> = s.recent[0][0].iter().map(|v| phi * v).collect();
-            s.push(f, &[g]);
+            let g = forecast(s.last().unwrap(), phi);
+            s.push(f, &g);
         }
         s
     }
@@ -310,70 +362,92 @@ mod tests {
         assert!((d.std_ratio - 1.0).abs() < 0.02);
     }
 
-    /// A lane whose frames 4.. are those given, made under other settings from `changes` on.
-    fn lane(frames: &[Vec<Arc<[f32]>>], phi: f32, changes: &[usize]) -> RewindingStream {
-        let mut s = RewindingStream::default();
-        for f in &frames[..4] {
-            s.push_start(f);
-        }
-        for (index, f) in frames.iter().enumerate().skip(4) {
-            let g = forecast(s.last().unwrap(), phi);
-            s.push(index, f, &g, changes.contains(&index));
-        }
-        s
-    }
-
     fn forecast(members: &[Arc<[f32]>], phi: f32) -> Vec<Vec<f32>> {
         let member = |m: &Arc<[f32]>| m.iter().map(|v| phi * v).collect();
         members.iter().map(member).collect()
     }
 
+    /// Goes back to frame `next` of a lane that blew up where `blown` says so.
     fn back(
         s: &mut RewindingStream,
         frames: &[Vec<Arc<[f32]>>],
         phi: f32,
-        changes: &[usize],
+        [changes, blown]: [&[usize]; 2],
         next: usize,
     ) {
-        s.go_back(
-            next,
-            |f| frames.get(f).cloned(),
-            |f, before| {
-                Ok(Some(Again {
-                    members: frames[f].clone(),
-                    unforced: forecast(before.unwrap(), phi),
-                    anew: changes.contains(&f),
-                }))
-            },
-        );
+        let lane = |f: usize| {
+            let frame = frames.get(f)?;
+            Some((!blown.contains(&f)).then(|| frame.clone()))
+        };
+        s.go_back(next, lane, |f, before| {
+            let anew = changes.contains(&f);
+            if blown.contains(&f) {
+                return Again::Skip { anew };
+            }
+            Again::Enter {
+                members: frames[f].clone(),
+                unforced: before.map_or(Vec::new(), |b| forecast(b, phi)),
+                anew,
+            }
+        });
     }
 
     #[test]
     fn going_back_and_on_gives_the_same_figures() {
-        let frames = series(1200, 0.5);
-        let changes = [300, 301, 777];
-        let mut s = lane(&frames, 0.5, &changes);
-        let straight = s.figures(1.0);
-        // To every kind of place: near the end, where the figures began anew, to the start; and on again.
-        for next in [1199, 1100, 1003, 778, 777, 640, 301, 300, 17, 5, 4] {
-            let mut s = s.clone();
-            back(&mut s, &frames, 0.5, &changes, next);
-            let there = s.figures(1.0);
-            let made = lane(&frames[..next], 0.5, &changes).figures(1.0);
-            assert_eq!(format!("{there:?}"), format!("{made:?}"), "{next}");
-            for (index, f) in frames.iter().enumerate().skip(next) {
-                let g = forecast(s.last().unwrap(), 0.5);
-                s.push(index, f, &g, changes.contains(&index));
+        let frames = series(3000, 0.5);
+        let (changes, blown) = ([300, 301, 777, 2500], [700, 2500, 2600]);
+        let made = |end: usize| {
+            let mut s = RewindingStream::default();
+            for f in &frames[..4] {
+                s.push_start(f);
             }
+            go_on(&mut s, &frames[..end], 4, &changes, &blown);
+            s
+        };
+        let mut s = made(3000);
+        let straight = s.figures(1.0);
+        // To every kind of place: near the end, between sums that lie apart, where the figures began anew, behind a frame
+        // that blew up, to the start; and on again.
+        for next in [
+            2999, 2900, 2601, 2600, 2501, 1003, 778, 777, 701, 640, 301, 300, 17, 5, 4,
+        ] {
+            let mut s = s.clone();
+            back(&mut s, &frames, 0.5, [&changes, &blown], next);
+            let there = s.figures(1.0);
+            assert_eq!(
+                format!("{there:?}"),
+                format!("{:?}", made(next).figures(1.0)),
+                "{next}"
+            );
+            go_on(&mut s, &frames, next, &changes, &blown);
             let again = s.figures(1.0);
             assert_eq!(format!("{straight:?}"), format!("{again:?}"), "{next}");
         }
         // Step by step, as somebody does who undoes frame after frame.
-        for next in (1000..1200).rev() {
-            back(&mut s, &frames, 0.5, &changes, next);
+        for next in (2400..3000).rev() {
+            back(&mut s, &frames, 0.5, [&changes, &blown], next);
         }
-        let made = lane(&frames[..1000], 0.5, &changes).figures(1.0);
+        let made = made(2400).figures(1.0);
         assert_eq!(format!("{:?}", s.figures(1.0)), format!("{made:?}"));
+    }
+
+    /// Takes the frames from number `next` on.
+    fn go_on(
+        s: &mut RewindingStream,
+        frames: &[Vec<Arc<[f32]>>],
+        next: usize,
+        changes: &[usize],
+        blown: &[usize],
+    ) {
+        for (index, f) in frames.iter().enumerate().skip(next) {
+            let anew = changes.contains(&index);
+            if blown.contains(&index) {
+                s.skip(index, anew);
+                continue;
+            }
+            let g = s.last().map_or(Vec::new(), |last| forecast(last, 0.5));
+            s.push(index, f, &g, anew);
+        }
     }
 
     #[test]
@@ -386,41 +460,79 @@ mod tests {
             let g = forecast(s.last().unwrap(), 0.5);
             s.push(index, f, &g, false);
         }
+        // Its own frames before it was switched off at 20.
+        let own = |f: usize| (!(20..50).contains(&f)).then(|| Some(frames[f].clone()));
+        let again = |f: usize, before: Option<&[Arc<[f32]>]>| Again::Enter {
+            members: frames[f].clone(),
+            unforced: forecast(before.unwrap(), 0.5),
+            anew: false,
+        };
         for next in [100, 60, 51, 50] {
-            let own = |f: usize| (f >= 50).then(|| frames[f].clone());
-            s.go_back(next, own, |f, before| {
-                Ok(Some(Again {
-                    members: frames[f].clone(),
-                    unforced: forecast(before.unwrap(), 0.5),
-                    anew: false,
-                }))
-            });
+            s.go_back(next, own, again);
             let there = format!("{:?}", s.figures(1.0));
             assert_eq!(there, format!("{:?}", figures[next - 50]), "{next}");
         }
         assert_eq!(s.last(), Some(&frames[49]));
+        // Back to where it was on before; what it followed later has nothing to do with it then.
+        s.go_back(17, own, again);
+        assert_eq!((s.last(), s.figures(1.0).frames), (Some(&frames[16]), 0));
+        for (index, f) in frames.iter().enumerate().take(25).skip(17) {
+            let g = forecast(s.last().unwrap(), 0.5);
+            s.push(index, f, &g, false);
+        }
+        let straight = s.figures(1.0);
+        for next in [22, 17] {
+            s.go_back(next, own, again);
+        }
+        assert_eq!(s.last(), Some(&frames[16]));
+        go_on(&mut s, &frames[..25], 17, &[], &[]);
+        assert_eq!(format!("{:?}", s.figures(1.0)), format!("{straight:?}"));
+    }
+
+    /// It blew up at 40 and was stopped; the others went on.
+    #[test]
+    fn going_back_where_a_lane_was_stopped_leaves_its_figures() {
+        let frames = series(41, 0.5);
+        let mut s = RewindingStream::default();
+        s.push_start(&frames[3]);
+        go_on(&mut s, &frames, 4, &[], &[40]);
+        let before = s.figures(1.0);
+        assert_eq!(before.frames, 36);
+        for next in [100_000, 80, 41] {
+            back(&mut s, &frames, 0.5, [&[], &[40]], next);
+            let there = s.figures(1.0);
+            assert_eq!(format!("{there:?}"), format!("{before:?}"), "{next}");
+            assert_eq!(s.last(), None);
+        }
     }
 
     #[test]
     fn figures_begin_after_frames_that_are_lost() {
-        let frames = series(400, 0.5);
-        let mut s = lane(&frames, 0.5, &[]);
-        let noted = (300..400).rev().find(|n| n % 16 == 0).unwrap();
+        let frames = series(3000, 0.5);
+        let mut s = RewindingStream::default();
+        s.push_start(&frames[3]);
+        go_on(&mut s, &frames, 4, &[], &[]);
+        // Between two sums that lie apart: as far from the first of them as there is.
+        let distance = |next: usize| next - s.kept.clone().back(next).unwrap().0;
+        let next = (2000..2100).max_by_key(|next| distance(*next)).unwrap();
+        let apart = distance(next);
+        assert!(apart >= 3, "{apart}");
+        let lost = next - 1;
         s.go_back(
-            noted + 12,
-            |f| (f > noted + 2).then(|| frames[f].clone()),
+            next,
+            |f| (f >= lost).then(|| Some(frames[f].clone())),
             |f, before| match before {
-                _ if f <= noted + 2 => Err(Lost),
-                before => Ok(Some(Again {
+                _ if f < lost => Again::Lost,
+                before => Again::Enter {
                     members: frames[f].clone(),
                     unforced: before.map_or(Vec::new(), |b| forecast(b, 0.5)),
                     anew: false,
-                })),
+                },
             },
         );
         let d = s.figures(1.0);
-        assert_eq!(d.frames, 9);
-        assert!((d.acf[0] - 1.0).abs() < 1e-12 && (d.acf[1] - 0.5).abs() < 0.1);
+        assert_eq!(d.frames, 1);
+        assert!((d.acf[0] - 1.0).abs() < 1e-12 && d.acf[1].is_nan());
     }
 
     #[test]
@@ -431,7 +543,7 @@ mod tests {
         for index in 4..100_000 {
             s.push(index, &frame, &[], false);
         }
-        assert!(s.kept.len() < 2 * PARTS + 200, "{}", s.kept.len());
+        assert!(s.kept.len() < 2 * PARTS + 300, "{}", s.kept.len());
     }
 
     #[test]

@@ -179,7 +179,8 @@ fn decided(trace: &DenoisingTrace) -> f64 {
         .fold(f64::NAN, f64::max)
 }
 
-/// States between which going back reads frames again: a share of the run this small.
+/// States are kept so many frames apart, and old ones a part of the run this small.
+const EVERY: usize = 16;
 const PARTS: usize = 64;
 
 /// The figures of a lane that can go back.
@@ -195,7 +196,7 @@ impl Rewinding {
     pub fn new(kind: LaneKind, yardstick: &Rc<Yardstick>) -> Self {
         Self {
             now: LaneFigures::new(kind, yardstick),
-            kept: Rewind::new(PARTS),
+            kept: Rewind::new(EVERY, PARTS),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::data::Date;
 use crate::metrics::hovmoeller_row;
 
 use super::climate::Climate;
-use super::diagnostics::{Again, Lost, RewindingStream};
+use super::diagnostics::{Again, RewindingStream};
 use super::engine::Engine;
 use super::figures::{Frame, LaneFigures, Rewinding};
 use super::frame::{DenoisingTrace, FrameSet, LaneDiagnostics, LaneFrame, LaneStats};
@@ -135,7 +135,10 @@ impl Recorder {
                 .for_each(|m| self.pairs.remember(m));
         }
         let (mut stats, rain) = match &mut self.streams {
-            Streams::Turbulence(_) if blow_up.is_some() => (plain_stats(&made.members), None),
+            Streams::Turbulence(streams) if blow_up.is_some() => {
+                streams[i].skip(made.index, anew);
+                (plain_stats(&made.members), None)
+            }
             Streams::Turbulence(streams) => {
                 let unforced = unforced(engine, self.last[i].as_deref().unwrap_or_default());
                 let stats = streams[i].push(made.index, &made.members, &unforced, anew);
@@ -232,27 +235,38 @@ impl Recorder {
             let before = next.checked_sub(1).and_then(frame);
             self.under[i] = before.map(|set| Arc::clone(&set.settings));
             self.figures[i].go_back(next, |figures, from| {
-                for f in from..next {
-                    let Some(set) = frame(f) else { continue };
-                    read_again(figures, &set, kind, one_start);
+                for set in (from..next).filter_map(frame) {
+                    read_again(engine, figures, &set, kind, one_start);
                 }
             });
             match &mut self.streams {
                 Streams::Turbulence(streams) => {
-                    streams[i].go_back(next, lane, |f, before| {
-                        let set = frame(f).ok_or(Lost)?;
-                        let members = &set.lanes[i].as_ref().ok_or(Lost)?.members;
-                        if blow_up(engine, kind, members).is_some() {
-                            return Ok(None);
+                    let std = engine.card.truth.std;
+                    let blown = |members: &[Arc<[f32]>]| turbulence_blow_up(members, std).is_some();
+                    let entered = |f: usize| {
+                        let members = lane(f)?;
+                        Some((!blown(&members)).then_some(members))
+                    };
+                    // The frame read last, and its settings.
+                    let mut read: Option<(usize, Arc<Settings>)> = None;
+                    streams[i].go_back(next, entered, |f, before| {
+                        let Some(set) = frame(f) else {
+                            return Again::Lost;
+                        };
+                        let under = match read.take() {
+                            Some((last, under)) if last + 1 == f => Some(under),
+                            _ => f.checked_sub(1).and_then(frame).map(|s| s.settings.clone()),
+                        };
+                        let anew = under.is_some_and(|u| made_otherwise(kind, &u, &set.settings));
+                        read = Some((f, Arc::clone(&set.settings)));
+                        match &set.lanes[i] {
+                            Some(lane) if !blown(&lane.members) => Again::Enter {
+                                members: lane.members.clone(),
+                                unforced: unforced(engine, before.unwrap_or_default()),
+                                anew,
+                            },
+                            _ => Again::Skip { anew },
                         }
-                        let under = f.checked_sub(1).and_then(frame);
-                        let anew =
-                            under.is_some_and(|u| made_otherwise(kind, &u.settings, &set.settings));
-                        Ok(Some(Again {
-                            members: members.clone(),
-                            unforced: unforced(engine, before.unwrap_or_default()),
-                            anew,
-                        }))
                     });
                     self.last[i] = streams[i].last().cloned();
                 }
@@ -325,9 +339,16 @@ fn made_otherwise(kind: LaneKind, a: &Settings, b: &Settings) -> bool {
     }
 }
 
-/// Takes a kept frame into the figures again.
-fn read_again(figures: &mut LaneFigures, set: &FrameSet, kind: LaneKind, one_start: bool) {
-    let Some(lane) = &set.lanes[kind.index()] else {
+/// Takes a kept frame into the figures again, if it entered them.
+fn read_again(
+    engine: &Engine,
+    figures: &mut LaneFigures,
+    set: &FrameSet,
+    kind: LaneKind,
+    one_start: bool,
+) {
+    let lane = set.lanes[kind.index()].as_ref();
+    let Some(lane) = lane.filter(|l| blow_up(engine, kind, &l.members).is_none()) else {
         return;
     };
     let truth = set.lanes[LaneKind::Truth.index()].as_ref();

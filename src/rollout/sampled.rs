@@ -119,7 +119,11 @@ impl FrameInProgress {
             seed: lanes.spec.seed,
             evaluations: Vec::new(),
             watch,
-            wanted: Wanted::Figures,
+            wanted: if watch {
+                Wanted::Figures
+            } else {
+                Wanted::Nothing
+            },
             guidance_seconds: 0.0,
         })
     }
@@ -430,7 +434,7 @@ impl Denoise for Rows<'_> {
     }
 }
 
-/// Measures the time that a discriminator takes. Exact on the CPU, where calls finish before they return.
+/// Measures the time that a discriminator takes to judge. Exact on the CPU, where calls finish before they return.
 struct Timed<'a> {
     inner: &'a dyn Conditioned,
     seconds: std::cell::Cell<f64>,

@@ -42,10 +42,11 @@ pub(super) fn frames(engine: &mut Engine, repeats: usize) -> Result<Frames> {
     ];
     // The first two rounds are not counted.
     for round in 0..repeats + 2 {
-        for (timing, kinds) in timings.iter_mut().zip(kinds) {
-            let seconds = one(engine, &lanes, kinds, &settings)?;
+        // Who comes first, changes.
+        for i in (0..kinds.len()).map(|k| (k + round) % kinds.len()) {
+            let seconds = one(engine, &lanes, kinds[i], &settings)?;
             if round >= 2 {
-                timing.seconds.push(seconds);
+                timings[i].seconds.push(seconds);
             }
         }
     }

@@ -201,38 +201,53 @@ pub(super) fn long(args: &BenchArgs, frames: usize) -> Result<u8> {
             serde_json::json!({ "stretches": all, "beside_a_fresh_one": beside })
         );
     } else {
-        let [wall, processor] = [&beside.wall, &beside.processor].map(|ratios| {
-            ratios.map_or("not known".to_owned(), |[lo, median, hi]| {
-                format!("{median:.3} ({lo:.3}-{hi:.3})")
+        let [time, processor] = [&beside.time, &beside.processor_time].map(|ratio| {
+            ratio.as_ref().map_or("not known".to_owned(), |r| {
+                format!(
+                    "{:.3} ({:.3}-{:.3})",
+                    r.median, r.interval[0], r.interval[1]
+                )
             })
         });
         println!(
-            "frames from {} on / frames from {} on of a fresh rollout, in turn, {ROUNDS} times {CHUNK} each, median and its 95 % \
-             interval: time {wall}, processor time {processor}",
-            beside.frame, beside.fresh_frame
+            "frames from {} on / frames {} to {} of fresh rollouts, in turn, {ROUNDS} times {CHUNK} each, median and its 95 % \
+             interval: time {time}, processor time {processor}",
+            beside.frame, beside.fresh_frames[0], beside.fresh_frames[1]
         );
     }
     Ok(0)
 }
 
 /// Rounds in which the long and a fresh rollout take turns, and frames that each makes in a round.
-const ROUNDS: usize = 160;
+const ROUNDS: usize = 168;
 const CHUNK: usize = 25;
 
-/// Median of the ratios of the times that a late and an early frame take, between the ends of its 95 % interval.
+/// Rounds after which another rollout begins beside the long one: its frames stay early ones.
+const FRESH: usize = 24;
+
+/// The late frames of a long rollout beside the early ones of fresh rollouts.
 #[derive(Debug, Serialize)]
 struct Beside {
-    /// Number of the first frame that was timed, in the long rollout and in the fresh one.
+    /// Number of the first frame of the long rollout that was timed.
     frame: usize,
-    fresh_frame: usize,
-    wall: Option<[f64; 3]>,
-    processor: Option<[f64; 3]>,
+    /// Number of the first frame of the fresh ones that was timed, and of the last.
+    fresh_frames: [usize; 2],
+    /// Time of a late frame over that of an early one.
+    time: Option<Ratio>,
+    /// The same of processor time.
+    processor_time: Option<Ratio>,
+}
+
+/// A median and its 95 % interval.
+#[derive(Debug, Serialize)]
+struct Ratio {
+    median: f64,
+    interval: [f64; 2],
 }
 
 /// A busy machine is slower at one hour than at another. So the late frames of a long rollout are timed in turn with the early
 /// ones of a fresh rollout.
 fn beside_a_fresh_one(args: &BenchArgs, long: &Worker, settings: Settings) -> Result<Beside> {
-    let fresh = spawn(args, settings, args.memory_mib);
     let make = |worker: &Worker, count: usize| -> Result<(f64, Option<f64>)> {
         let (end, began) = (newest(worker) + count, Instant::now());
         let before = usage::processor_seconds();
@@ -241,22 +256,28 @@ fn beside_a_fresh_one(args: &BenchArgs, long: &Worker, settings: Settings) -> Re
         let processor = before.zip(usage::processor_seconds());
         Ok((began.elapsed().as_secs_f64(), processor.map(|(a, b)| b - a)))
     };
-    // The first hundred frames warm up, as those of the long run did.
-    make(&fresh, 100)?;
     make(long, CHUNK)?;
-    let (frame, fresh_frame) = (newest(long) + 1, newest(&fresh) + 1);
-    let (mut wall, mut processor) = (Vec::new(), Vec::new());
-    for round in 0..ROUNDS {
-        // Who begins, changes: a third program that comes and goes disturbs both alike.
-        let (late, early) = if round % 2 == 0 {
-            let late = make(long, CHUNK)?;
-            (late, make(&fresh, CHUNK)?)
-        } else {
-            let early = make(&fresh, CHUNK)?;
-            (make(long, CHUNK)?, early)
-        };
-        wall.push(late.0 / early.0);
-        processor.extend(late.1.zip(early.1).map(|(a, b)| a / b));
+    let frame = newest(long) + 1;
+    let (mut time, mut processor) = (Vec::new(), Vec::new());
+    let mut fresh_frames = [usize::MAX, 0];
+    for _ in 0..ROUNDS / FRESH {
+        let fresh = spawn(args, settings.clone(), args.memory_mib);
+        // The first hundred frames warm up, as those of the long run did.
+        make(&fresh, 100)?;
+        fresh_frames[0] = fresh_frames[0].min(newest(&fresh) + 1);
+        for round in 0..FRESH {
+            // Who begins, changes: a third program that comes and goes disturbs both alike.
+            let (late, early) = if round % 2 == 0 {
+                let late = make(long, CHUNK)?;
+                (late, make(&fresh, CHUNK)?)
+            } else {
+                let early = make(&fresh, CHUNK)?;
+                (make(long, CHUNK)?, early)
+            };
+            time.push(late.0 / early.0);
+            processor.extend(late.1.zip(early.1).map(|(a, b)| a / b));
+        }
+        fresh_frames[1] = newest(&fresh);
     }
     // A median lies between two order statistics as a binomial number does between two counts.
     let median = |mut v: Vec<f64>| {
@@ -264,12 +285,15 @@ fn beside_a_fresh_one(args: &BenchArgs, long: &Worker, settings: Settings) -> Re
         let last = v.len().checked_sub(1)? as f64;
         let beside = 0.98 / (last + 1.0).sqrt();
         let at = |share: f64| v[(share.clamp(0.0, 1.0) * last).round() as usize];
-        Some([0.5 - beside, 0.5, 0.5 + beside].map(at))
+        Some(Ratio {
+            median: at(0.5),
+            interval: [0.5 - beside, 0.5 + beside].map(at),
+        })
     };
     Ok(Beside {
         frame,
-        fresh_frame,
-        wall: median(wall),
-        processor: median(processor),
+        fresh_frames,
+        time: median(time),
+        processor_time: median(processor),
     })
 }

@@ -87,7 +87,7 @@ pub(super) fn speed(seconds: f64, device: &str, guidance_share: f64) {
         return;
     }
     println!(
-        "  {:.2} frames/s on {device} ({:.0} % of it guidance)",
+        "  {:.2} frames/s on {device} ({:.0} % of it in the discriminator)",
         1.0 / seconds,
         100.0 * guidance_share
     );

@@ -3,20 +3,19 @@
 //! The weights are those of [`super::judged`], computed once for a step and kept on the device: what is left are three
 //! transforms and some sums.
 
-use std::rc::Rc;
-
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Int, Tensor, TensorData};
 
 use super::judged::{Key, Strengths};
 use super::{Advance, Guide, Guided, Judged, Law};
 
-/// Steps whose weights are kept on the device: those of two settings, the way down from pure noise with them.
-pub(super) const KEPT: usize = 32;
+/// Bytes of weights that are kept on the device.
+const MOST: usize = 128 << 20;
 
 /// Weights of one coefficient, in the order in which they lie on the device.
-const EACH: usize = 14;
+const EACH: usize = 15;
 
 /// Weights of a step, `[1 or rows, EACH, n, n]`, and the logit's part that does not depend on the row.
+#[derive(Clone)]
 pub(super) struct OnDevice {
     all: Tensor<4>,
     logarithms: f32,
@@ -39,6 +38,7 @@ fn listed(w: &Guided) -> [f32; EACH] {
         r0,
         r1,
         r2,
+        w.scale,
         w.keep,
         w.mean,
         w.now,
@@ -68,7 +68,7 @@ impl Law {
             None => t,
         };
         let own = step.estimate.map(|e| self.basis.transform(e.clone()));
-        let mut to = sum(w.at(8) * x.clone(), told(9));
+        let mut to = sum(w.at(9) * x.clone(), told(10));
         let mut beyond = None;
         let by_row = |t: Tensor<4>| t.reshape([rows, n * n]).sum_dim(1).reshape([rows]);
         let zeros = || Tensor::zeros([rows], &self.device);
@@ -79,7 +79,7 @@ impl Law {
                 None => sum(w.at(0) * x.clone(), told(1)),
             };
             let off = x.clone() - mean.clone();
-            let squares = w.at(12) * x.clone() * x.clone() - w.at(13) * off.clone() * off;
+            let squares = w.at(13) * x.clone() * x.clone() - w.at(14) * off.clone() * off;
             logit = by_row(squares).add_scalar(w.logarithms).mul_scalar(0.5);
             let guidance = sum(w.at(2) * x.clone() + w.at(3) * estimate.clone(), told(4));
             let score = estimate - x.clone();
@@ -87,10 +87,10 @@ impl Law {
             ratio = norm(guidance) / norm(score);
         }
         if let Some(own) = own.filter(|_| guide.is_some() || step.to > 0.0) {
-            let r = sum(w.at(5) * x + w.at(6) * own, told(7));
-            to = to + w.at(10) * r.clone();
+            let r = sum(w.at(6) * own + w.at(5) * x, told(7)) * w.at(8);
+            to = to + w.at(11) * r.clone();
             if let Some((before, _)) = step.before {
-                to = to + w.at(11) * before.clone();
+                to = to + w.at(12) * before.clone();
             }
             beyond = Some(r);
         }
@@ -109,42 +109,61 @@ impl Law {
         step: &Advance<'_>,
         guide: Option<&Guide<'_>>,
         m: usize,
-    ) -> Rc<OnDevice> {
-        let told: Vec<(Strengths, Option<f64>)> = (0..rows)
-            .map(|row| (Strengths::of(step, guide, row), step.before_of(row)))
+    ) -> OnDevice {
+        let mut distinct: Vec<(Key, OnDevice)> = Vec::new();
+        let of_rows: Vec<i32> = (0..rows)
+            .map(|row| {
+                let (strengths, earlier) = (Strengths::of(step, guide, row), step.before_of(row));
+                let key = strengths.key(m, step, earlier);
+                let at = distinct.iter().position(|(k, _)| *k == key);
+                at.unwrap_or_else(|| {
+                    let weights = self.kept_on_device(key, m, strengths, step, earlier);
+                    distinct.push((key, weights));
+                    distinct.len() - 1
+                }) as i32
+            })
             .collect();
-        let mut keys: Vec<Key> = told
-            .iter()
-            .map(|(strengths, earlier)| strengths.key(m, step, *earlier))
-            .collect();
-        if keys.windows(2).all(|pair| pair[0] == pair[1]) {
-            keys.truncate(1);
-        }
+        // The same for all rows: it depends on the noise level alone.
+        let logarithms = distinct.first().map_or(0.0, |(_, w)| w.logarithms);
+        let mut parts: Vec<Tensor<4>> = distinct.into_iter().map(|(_, w)| w.all).collect();
+        let all = match parts.len() {
+            1 => parts.remove(0),
+            _ => {
+                let rows =
+                    Tensor::<1, Int>::from_data(TensorData::new(of_rows, [rows]), &self.device);
+                Tensor::cat(parts, 0).select(0, rows)
+            }
+        };
+        OnDevice { all, logarithms }
+    }
+
+    /// Weights of one row; they are computed and carried there once.
+    fn kept_on_device(
+        &self,
+        key: Key,
+        m: usize,
+        strengths: Strengths,
+        step: &Advance<'_>,
+        before: Option<f64>,
+    ) -> OnDevice {
+        let n = self.shells.n;
         let mut kept = self.on_device.borrow_mut();
-        if let Some(known) = kept.get(&keys) {
-            return Rc::clone(known);
+        if let Some(known) = kept.get(&key) {
+            return known.clone();
         }
-        if kept.len() >= KEPT {
+        if (kept.len() + 1) * EACH * n * n * size_of::<f32>() > MOST {
             kept.clear();
         }
-        let n = self.shells.n;
-        let mut values = Vec::with_capacity(keys.len() * EACH * n * n);
-        let mut logarithms = 0.0;
-        for (strengths, earlier) in &told[..keys.len()] {
-            let weights = self.guided_weights(m, *strengths, step, *earlier);
-            let by_group: Vec<[f32; EACH]> = weights.iter().map(listed).collect();
-            for i in 0..EACH {
-                values.extend(self.shells.groups().iter().map(|&g| by_group[g][i]));
-            }
-            // The same for all rows: it depends on the noise level alone.
-            logarithms = self.fourier.logarithms(&weights);
-        }
-        let data = TensorData::new(values, [keys.len(), EACH, n, n]);
-        let weights = Rc::new(OnDevice {
-            all: Tensor::from_data(data, &self.device),
-            logarithms: logarithms as f32,
-        });
-        kept.insert(keys, Rc::clone(&weights));
-        weights
+        let weights = self.guided_weights(m, strengths, step, before);
+        let by_group: Vec<[f32; EACH]> = weights.iter().map(listed).collect();
+        let groups = self.shells.groups();
+        let values = (0..EACH).flat_map(|i| groups.iter().map(move |&g| (g, i)));
+        let values: Vec<f32> = values.map(|(g, i)| by_group[g][i]).collect();
+        let made = OnDevice {
+            all: Tensor::from_data(TensorData::new(values, [1, EACH, n, n]), &self.device),
+            logarithms: self.fourier.logarithms(&weights) as f32,
+        };
+        kept.insert(key, made.clone());
+        made
     }
 }

@@ -114,23 +114,24 @@ impl Law {
         step: &Advance<'_>,
         before: Option<f64>,
     ) -> Rc<Vec<Guided>> {
-        let mut kept = self.guided_steps.borrow_mut();
-        if kept.len() >= STEPS_KEPT {
+        let (mut kept, key) = (
+            self.guided_steps.borrow_mut(),
+            strengths.key(m, step, before),
+        );
+        if kept.len() >= STEPS_KEPT && !kept.contains_key(&key) {
             kept.clear();
         }
-        let weights = kept
-            .entry(strengths.key(m, step, before))
-            .or_insert_with(|| {
-                let span = Span::new(step.from, step.to, before);
-                let c = &self.calibration;
-                let groups = c.c.iter().zip(&c.s[m]).zip(c.gain_at(step.from));
-                let of = |((&power, &missed), keep): ((&f32, &f32), f32)| {
-                    let taken = (power > DEAD_POWER).then(|| 1.0 - f64::from(keep));
-                    let [power, missed] = [power, missed].map(|v| f64::from(v.max(FLOOR)));
-                    guided(&span, power, missed, taken, strengths.numbers())
-                };
-                Rc::new(groups.map(of).collect())
-            });
+        let weights = kept.entry(key).or_insert_with(|| {
+            let span = Span::new(step.from, step.to, before);
+            let c = &self.calibration;
+            let groups = c.c.iter().zip(&c.s[m]).zip(c.gain_at(step.from));
+            let of = |((&power, &missed), keep): ((&f32, &f32), f32)| {
+                let taken = (power > DEAD_POWER).then(|| 1.0 - f64::from(keep));
+                let [power, missed] = [power, missed].map(|v| f64::from(v.max(FLOOR)));
+                guided(&span, power, missed, taken, strengths.numbers())
+            };
+            Rc::new(groups.map(of).collect())
+        });
         Rc::clone(weights)
     }
 }
@@ -163,23 +164,15 @@ fn guided(
         guidance * shift[1],
     ];
     let of_law = [w_c + law * shift[0], law * shift[1]];
-    let ends = span.to == 0.0;
-    let scale = if ends {
-        1.0
-    } else {
-        marginal.sqrt() / span.from
-    };
     // What law and guidance have in common leaves no digits lost: it is subtracted here.
-    let remainder = [
-        scale * (added[0] - of_law[0]),
-        scale * (1.0 + added[1]),
-        scale * (added[2] - of_law[1]),
-    ];
+    let remainder = [added[0] - of_law[0], 1.0 + added[1], added[2] - of_law[1]];
+    let ends = span.to == 0.0;
     let w = span.weights(power, missed, law);
     Guided {
         estimate: [(w_c + known * shift[0]) as f32, (known * shift[1]) as f32],
         guidance: added.map(|v| v as f32),
         remainder: remainder.map(|v| v as f32),
+        scale: if ends { 1.0 } else { w.scale },
         keep: w.keep,
         mean: w.mean,
         now: if ends { 1.0 } else { w.now },

@@ -252,6 +252,105 @@ fn one_pass_does_what_judging_and_following_do() {
     println!("largest difference: {worst:.1e}");
 }
 
+/// Two steps of which the second takes the remainder of the first, in one pass through Fourier space and composed, each with
+/// its own remainder; one row may not take it.
+#[test]
+fn by_hand_and_composed_take_the_remainder_before() {
+    let device = Device::flex();
+    let (n, rows) = (32, 3);
+    let law = told_much(n, &device);
+    let draw = |frame: u32, channels: usize| {
+        let key = NoiseKey {
+            seed: 14,
+            stream: Stream::Test,
+            member: 0,
+            frame,
+            step: 0,
+        };
+        let values = key.normal_f32(rows * channels * n * n);
+        let data = TensorData::new(values, [rows, channels, n, n]);
+        Tensor::<4>::from_data(data, &device)
+    };
+    let prepared = law.prepare(&draw(0, HISTORY).mul_scalar(0.5), 2);
+    let strengths = [0.0f32, 1.0, 1.7];
+    let guide = Guide {
+        strengths: &strengths,
+        known: &[0.0; 3],
+    };
+    let mean = Some(prepared.mean());
+    let usable = [true, false, true];
+    let step = |way: [bool; 2], x: &Tensor<4>, d: &Tensor<4>, before: Option<&Tensor<4>>, to| {
+        let from = if before.is_some() { 0.8 } else { 2.0 };
+        let step = Advance {
+            estimate: Some(d),
+            before: before.map(|r| (r, 2.0)),
+            usable: &usable,
+            ..Advance::law(x, from, to, &strengths)
+        };
+        match way {
+            [true, true] => {
+                let judged = prepared.advance_judged(&step, &guide).unwrap();
+                (judged.x, judged.beyond)
+            }
+            [true, false] => prepared.advance(&step),
+            [false, judged] => {
+                let guide = judged.then_some(&guide);
+                let moved = law.law.advance_composed(&step, guide, 2, mean);
+                (moved.x, moved.beyond)
+            }
+        }
+    };
+    let x = draw(1, 1) + draw(2, 1).mul_scalar(2.0);
+    let estimates = [draw(3, 1).mul_scalar(0.5), draw(4, 1).mul_scalar(0.5)];
+    for judged in [true, false] {
+        let ends = [true, false].map(|by_hand| {
+            let way = [by_hand, judged];
+            let (x, beyond) = step(way, &x, &estimates[0], None, 0.8);
+            to_vec(step(way, &x, &estimates[1], beyond.as_ref(), 0.3).0)
+        });
+        let size = ends[0].iter().fold(0.0f32, |m, v| m.max(v.abs()));
+        let pairs = ends[0].iter().zip(&ends[1]);
+        let apart = pairs.fold(0.0f32, |m, (a, b)| m.max((a - b).abs())) / size;
+        assert!(apart < 2e-5, "judged: {judged}: {apart}");
+    }
+}
+
+/// A row without guidance has the bits of one that no discriminator saw.
+#[test]
+fn without_guidance_the_bits_are_those_of_the_law_of_any_frame() {
+    let device = Device::flex();
+    let law = told_much(N, &device);
+    let prepared = law.prepare(&noise(0, HISTORY, &device).mul_scalar(0.5), 2);
+    let plain = law.unconditional_flow().unwrap();
+    let guide = Guide {
+        strengths: &[0.0],
+        known: &[0.0],
+    };
+    let (x, own) = (noise(1, 1, &device).mul_scalar(2.0), noise(2, 1, &device));
+    let first = Advance {
+        estimate: Some(&own),
+        ..Advance::law(&x, 2.0, 0.8, &[0.0])
+    };
+    let (a, before) = plain.advance(&first);
+    let before = before.unwrap();
+    let b = prepared.advance_judged(&first, &guide).unwrap();
+    assert_eq!(to_vec(a.clone()), to_vec(b.x));
+    assert_eq!(to_vec(before.clone()), to_vec(b.beyond.unwrap()));
+    let second = Advance {
+        before: Some((&before, 2.0)),
+        usable: &[true],
+        x: &a,
+        from: 0.8,
+        to: 0.3,
+        ..first
+    };
+    let b = prepared.advance_judged(&second, &guide).unwrap();
+    assert_eq!(to_vec(plain.advance(&second).0), to_vec(b.x));
+    let leap = Advance::law(&x, 400.0, 60.0, &[0.0]);
+    let b = prepared.advance_judged(&leap, &guide).unwrap();
+    assert_eq!(to_vec(plain.advance(&leap).0), to_vec(b.x));
+}
+
 /// Also with dead coefficients, with gains and a calibrated forecast, and where a side is not a power of two.
 #[test]
 fn in_fourier_space_and_composed_it_is_the_law() {

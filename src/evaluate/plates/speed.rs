@@ -99,8 +99,8 @@ pub(super) fn speed(e: &Evaluation<'_>) -> Option<Plate> {
     (!found.is_empty()).then(|| Plate {
         id: "timings",
         title: "Time of a frame".into(),
-        caption: "Median seconds of a frame of one member, lanes by turns on the same machine; the dark part is spent in the \
-                  discriminator. Whiskers: 95 % of bootstraps. The paper: guidance adds 3 % (vorticity) and 8 % (precipitation)."
+        caption: "Median seconds of a frame of one member, lanes by turns on the same machine; the dark part is the \
+                  discriminator's: its look at the history, and its judgement where the solver does not take that in its own step. Whiskers: 95 % of bootstraps. The paper: guidance adds 3 % (vorticity) and 8 % (precipitation)."
             .into(),
         sentence: match parts.is_empty() {
             true => "One lane was timed.".into(),
