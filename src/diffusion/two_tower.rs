@@ -8,6 +8,9 @@
 //! which is `log p(x|h) - log p(x)` of two Gaussians: at lambda = 1 its gradient turns the score of `p(x)` into that of
 //! `p(x|h)`. Where the image model knows more than the Gaussian `p(x)`, that knowledge `delta = D - W_C x` is taken
 //! back by `(1 - g) delta`, `g(sigma, shell)` fitted by least squares, so that it does not count twice.
+//!
+//! All of it is linear in the basis, and so is a step along the law's flow ([`super::flow`]): a guided step is one pass, on
+//! the CPU through Fourier space (`judged`), elsewhere composed of burn's operations (`composed`).
 
 mod composed;
 mod judged;

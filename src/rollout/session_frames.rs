@@ -16,7 +16,7 @@ use super::worker::WorkerOptions;
 /// Frames that stay in memory whatever the limit: more than any lag or history looks back.
 pub(super) const KEPT_AT_LEAST: usize = 16;
 
-/// Frames of a branch that rests which go to disk at once: its list is copied then.
+/// Frames of a branch that rests which go to disk at once, and a few less of the one on screen: their list is copied then.
 const AT_ONCE: usize = 64;
 
 impl Session<'_> {
@@ -115,9 +115,10 @@ impl Session<'_> {
         });
     }
 
-    /// Moves the oldest frames to disk until one more fits: of branches that rest first, many at once.
+    /// Moves the oldest frames to disk until some more fit: of branches that rest first, many at once.
     fn lighten(&mut self, archive: &mut Archive, keep: usize) {
-        while archive.in_memory() + 1 > keep {
+        let room = 1 + (keep / AT_ONCE).min(AT_ONCE / 4);
+        while archive.in_memory() + room > keep {
             let most = (0..archive.branches.len())
                 .filter_map(|i| Some((i, archive.branches[i].rest.as_ref()?.frames.len())))
                 .filter(|(_, frames)| *frames > KEPT_AT_LEAST)

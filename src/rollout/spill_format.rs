@@ -70,7 +70,13 @@ impl Writer<'_> {
 
     fn f32s(&mut self, values: &[f32]) {
         self.u64(values.len() as u64);
-        self.0.extend(values.iter().flat_map(|v| v.to_le_bytes()));
+        // In one go: a frame has some thousand of them.
+        let begin = self.0.len();
+        self.0.resize(begin + size_of_val(values), 0);
+        let (places, _) = self.0[begin..].as_chunks_mut();
+        for (place, value) in places.iter_mut().zip(values) {
+            *place = value.to_le_bytes();
+        }
     }
 
     fn date(&mut self, date: Option<Date>) {
