@@ -197,7 +197,7 @@ struct Stretch {
 
 #[derive(Debug)]
 enum Sums {
-    Flow(LaneStream),
+    Flow(Box<LaneStream>),
     Rain(Box<RainStream>),
 }
 
@@ -255,7 +255,7 @@ impl Stretches {
                     &g.grid,
                     &g.climatology,
                 )?)),
-                None => Sums::Flow(LaneStream::default()),
+                None => Sums::Flow(Box::default()),
             };
             self.current = Some(Stretch {
                 first: Arc::downgrade(frame),

@@ -62,7 +62,7 @@ pub fn acf_error(acf: &[f64], truth: &[f64]) -> Option<f64> {
 
 /// The sums that the figures follow from.
 pub(super) enum Stream {
-    Flow(LaneStream),
+    Flow(Box<LaneStream>),
     Rain(Box<RainLane>),
 }
 
@@ -70,7 +70,7 @@ impl Stream {
     pub fn new(engine: &Engine, kind: LaneKind) -> Self {
         match &engine.climate {
             Some(climate) => Self::Rain(Box::new(RainLane::new(climate, kind))),
-            None => Self::Flow(LaneStream::default()),
+            None => Self::Flow(Box::default()),
         }
     }
 
