@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use crate::diffusion::to_vec;
 
-/// One network evaluation, as far as it is asked for ([`StepContext::wanted`]).
+/// One network evaluation, as far as it is asked for ([`super::StepContext::wanted`]).
 #[derive(Debug, Clone)]
 pub struct Evaluation {
     /// Noise level of the state.
