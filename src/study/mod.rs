@@ -50,11 +50,11 @@
 //!   against 0.12, autocorrelation error 0.010 against 0.011, both with Karras' noise levels and 10 steps). Alone it leaves the
 //!   data within four frames, most likely because an error in the estimated noise counts in proportion to the noise level; the
 //!   closed form, which takes the image model's part back at high noise, hides it.
-//! - **`ablation`**: the shipped vorticity model, one setting at a time. lambda = 1 has the best score of the sweep's criterion, 3.0;
-//!   0.75 and 1.25 have 18, no guidance 56, and from 1.5 on rollouts blow up. History lengths 0 to 3 are alike (2.5 to 3.0): one
-//!   frame of turbulence knows its future. Three steps lose a quarter of the standard deviation; from 10 to 50 the score stays
-//!   between 2.9 and 3.2. The shipped encoder does not guide: its best score, 53 at lambda = 3, is near that without
-//!   guidance, and at 20 the first frame blows up. The paper used lambda = 14 and 68, m = 1, 50 and 100 steps.
+//! - **`ablation`**: the shipped vorticity model, one setting at a time. lambda = 1 has the best score of the sweep's criterion, 1.3;
+//!   0.9 has 12, 1.1 has 15, no guidance 55, and at 1.25 rollouts blow up. History lengths 0 to 3 are alike (0.9 to 1.3): one
+//!   frame of turbulence knows its future. So are 2 to 20 steps of solver `flow` (1.0 to 1.3). The shipped encoder does not
+//!   guide: its best score, 53 at lambda = 3, is near that without guidance, and at 10 the first frame blows up. The paper used
+//!   lambda = 14 and 68, m = 1, 50 and 100 steps.
 //! - **`tracer`**: vorticity and a tracer in one image model, whose single frames have the right correlation by wavenumber (0.70 at
 //!   the peak, truth 0.71). Guiding one variable is not enough: the other keeps a lag 1 of 0.09 or 0.10 (truth 0.94 and 0.91), and
 //!   the two come apart: their correlation by wavenumber is off by 0.30 and 0.26 (image model alone 0.06), since a discriminator that
