@@ -5,7 +5,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::compiled::Output;
 use super::config::UNetConfig;
+use super::on_cpu;
 use super::unet::UNet;
+use super::weights::tensor_values;
 
 /// Frames that a discriminator sees at most: the last one and three before it.
 pub const HISTORY: usize = 4;
@@ -94,18 +96,22 @@ impl HistoryTower {
         out
     }
 
-    /// The network's output for channels side by side.
-    fn output(&self, inputs: Vec<Tensor<4>>) -> Tensor<4> {
-        let plain = Output {
-            keep: 0.0,
-            scale: 1.0,
-        };
-        let fast = inputs.first().and_then(|x| self.unet.fast(x));
-        fast.and_then(|compiled| {
-            let inputs = inputs.iter().map(|x| (x.clone(), 1.0)).collect();
-            compiled.forward(inputs, None, plain)
-        })
-        .unwrap_or_else(|| self.unet.forward(Tensor::cat(inputs, 1), None))
+    /// `finish` of the network's output for channels side by side, each input times its factor.
+    fn output(&self, inputs: Vec<(Tensor<4>, f32)>, finish: Output) -> Tensor<4> {
+        let fast = inputs.first().and_then(|(x, _)| self.unet.fast(x));
+        fast.and_then(|compiled| compiled.forward(inputs.clone(), None, finish))
+            .unwrap_or_else(|| {
+                let first = inputs[0].0.clone().narrow(1, 0, 1);
+                let scaled = inputs.into_iter().map(|(x, scale)| match scale {
+                    1.0 => x,
+                    _ => x * scale,
+                });
+                let u = self.unet.forward(Tensor::cat(scaled.collect(), 1), None);
+                match (finish.keep, finish.scale) {
+                    (0.0, 1.0) => u,
+                    _ => first * finish.keep + u * finish.scale,
+                }
+            })
     }
 
     /// With a compiled form of the present weights; see [`UNet::compiled`].
@@ -120,17 +126,26 @@ impl HistoryTower {
         let device = history.device();
         let rows = history.dims()[0];
         let (frames, masks) = masked(history, m);
-        let mut inputs = vec![frames * INPUT, masks];
+        let mut inputs = vec![(frames, INPUT), (masks, 1.0)];
         if self.season {
-            inputs.push(season_maps(season, [rows, h, w], &device));
+            inputs.push((season_maps(season, [rows, h, w], &device), 1.0));
         }
-        let u = self.output(inputs);
         if self.maps == 0 {
+            // The first channel is the last frame, which is always looked at.
+            let increment = Output {
+                keep: 1.0,
+                scale: INCREMENT,
+            };
             return TowerOutput {
-                mean: last + u * INCREMENT,
+                mean: self.output(inputs, increment),
                 maps: None,
             };
         }
+        let plain = Output {
+            keep: 0.0,
+            scale: 1.0,
+        };
+        let u = self.output(inputs, plain);
         TowerOutput {
             mean: last * 0.5 + u.clone().narrow(1, 0, 1) * INCREMENT,
             maps: Some(u.narrow(1, 1, self.maps)),
@@ -174,6 +189,22 @@ pub(crate) fn masked(history: Tensor<4>, m: &[usize]) -> (Tensor<4>, Tensor<4>) 
     let [batch, frames, h, w] = history.dims();
     let device = history.device();
     let length = |row: usize| if m.len() == 1 { m[0] } else { m[row] };
+    if on_cpu(&history) {
+        // Without products: on a small field they take as long as some layers.
+        let cells = h * w;
+        let mut values = tensor_values(history);
+        let mut masks = vec![1.0; batch * (frames - 1) * cells];
+        for row in 0..batch {
+            for age in (length(row) + 1).max(1)..frames {
+                values[(row * frames + age) * cells..][..cells].fill(0.0);
+                masks[(row * (frames - 1) + age - 1) * cells..][..cells].fill(0.0);
+            }
+        }
+        let tensor = |values: Vec<f32>, channels: usize| {
+            Tensor::from_data(TensorData::new(values, [batch, channels, h, w]), &device)
+        };
+        return (tensor(values, frames), tensor(masks, frames - 1));
+    }
     let flags: Vec<f32> = (0..batch)
         .flat_map(|row| (0..frames).map(move |age| (row, age)))
         .map(|(row, age)| if age <= length(row) { 1.0 } else { 0.0 })
