@@ -8,15 +8,20 @@ const N: usize = 16;
 const HISTORY: usize = 4;
 
 fn noise(frame: u32, channels: usize, device: &Device) -> Tensor<4> {
+    drawn(11, frame, [1, channels, N], device)
+}
+
+/// Standard normal noise `[rows, channels, n, n]`.
+fn drawn(seed: u64, frame: u32, [rows, channels, n]: [usize; 3], device: &Device) -> Tensor<4> {
     let key = NoiseKey {
-        seed: 11,
+        seed,
         stream: Stream::Test,
         member: 0,
         frame,
         step: 0,
     };
-    let values = key.normal_f32(channels * N * N);
-    Tensor::from_data(TensorData::new(values, [1, channels, N, N]), device)
+    let values = key.normal_f32(rows * channels * n * n);
+    Tensor::from_data(TensorData::new(values, [rows, channels, n, n]), device)
 }
 
 /// The logit is quadratic in x, so a central difference of any step is exact but for rounding.
@@ -141,18 +146,7 @@ fn one_pass_does_what_judging_and_following_do() {
     let device = Device::flex();
     let (n, rows) = (32, 4);
     let law = told_much(n, &device);
-    let draw = |frame: u32, channels: usize| {
-        let key = NoiseKey {
-            seed: 13,
-            stream: Stream::Test,
-            member: 0,
-            frame,
-            step: 0,
-        };
-        let values = key.normal_f32(rows * channels * n * n);
-        let data = TensorData::new(values, [rows, channels, n, n]);
-        Tensor::<4>::from_data(data, &device)
-    };
+    let draw = |frame, channels| drawn(13, frame, [rows, channels, n], &device);
     let by_row = |v: Vec<f32>| -> Tensor<4> {
         Tensor::from_data(TensorData::new(v, [rows, 1, 1, 1]), &device)
     };
@@ -259,18 +253,7 @@ fn by_hand_and_composed_take_the_remainder_before() {
     let device = Device::flex();
     let (n, rows) = (32, 3);
     let law = told_much(n, &device);
-    let draw = |frame: u32, channels: usize| {
-        let key = NoiseKey {
-            seed: 14,
-            stream: Stream::Test,
-            member: 0,
-            frame,
-            step: 0,
-        };
-        let values = key.normal_f32(rows * channels * n * n);
-        let data = TensorData::new(values, [rows, channels, n, n]);
-        Tensor::<4>::from_data(data, &device)
-    };
+    let draw = |frame, channels| drawn(14, frame, [rows, channels, n], &device);
     let prepared = law.prepare(&draw(0, HISTORY).mul_scalar(0.5), 2);
     let strengths = [0.0f32, 1.0, 1.7];
     let guide = Guide {
@@ -359,18 +342,7 @@ fn in_fourier_space_and_composed_it_is_the_law() {
     for n in [16, 18, 64] {
         let law = told_much(n, &device);
         for rows in [1, 3] {
-            let draw = |frame: u32, channels: usize| {
-                let key = NoiseKey {
-                    seed: 12,
-                    stream: Stream::Test,
-                    member: 0,
-                    frame,
-                    step: 0,
-                };
-                let values = key.normal_f32(rows * channels * n * n);
-                let data = TensorData::new(values, [rows, channels, n, n]);
-                Tensor::<4>::from_data(data, &device)
-            };
+            let draw = |frame, channels| drawn(12, frame, [rows, channels, n], &device);
             for m in 0..4 {
                 let prepared = law.prepare(&draw(0, HISTORY).mul_scalar(0.5), m);
                 for sigma in [0.002, 0.05, 0.5, 5.0, 80.0] {
